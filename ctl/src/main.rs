@@ -1,0 +1,3 @@
+//! `larderctl`.
+
+fn main() {}

@@ -1,0 +1,9 @@
+//! `larderd`, the hub of Larder.
+
+pub mod clock;
+pub mod db;
+pub mod events;
+pub mod hub;
+pub mod outcome;
+pub mod recordings;
+pub mod tasks;

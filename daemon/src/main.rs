@@ -1,0 +1,3 @@
+//! `larderd`.
+
+fn main() {}

@@ -1,0 +1,206 @@
+//! Recordings: the nouns and their rules.
+//!
+//! A **run** is uninterrupted recording with one init section; a **segment** is one file of about a minute and one
+//! row; a **fragment** is what HLS plays, a byte range of a segment. A **gap** is a time without recording, with its
+//! reason.
+
+mod index;
+
+use jiff::Timestamp;
+use larder_proto::wire::CameraId;
+use uuid::Uuid;
+
+pub use index::{Fragment, FragmentIndex, IndexError};
+
+/// Which run: a UUID version 7, so that ids sort by the time of their making.
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct RunId(pub Uuid);
+
+/// Why a run ended. The names are kept in rows and in `run.json`: a contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the kept name says it")]
+pub enum EndReason {
+    Stopped,
+    CameraOffline,
+    Stalled,
+    SizeChanged,
+    ClockStepped,
+    Midnight,
+    HubStopped,
+    HubDown,
+    EncoderFailed,
+    DiskFull,
+    DiskFailed,
+}
+
+impl EndReason {
+    /// Every reason.
+    pub const ALL: [Self; 11] = [
+        Self::Stopped,
+        Self::CameraOffline,
+        Self::Stalled,
+        Self::SizeChanged,
+        Self::ClockStepped,
+        Self::Midnight,
+        Self::HubStopped,
+        Self::HubDown,
+        Self::EncoderFailed,
+        Self::DiskFull,
+        Self::DiskFailed,
+    ];
+
+    /// The kept name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Stopped => "stopped",
+            Self::CameraOffline => "camera_offline",
+            Self::Stalled => "stalled",
+            Self::SizeChanged => "size_changed",
+            Self::ClockStepped => "clock_stepped",
+            Self::Midnight => "midnight",
+            Self::HubStopped => "hub_stopped",
+            Self::HubDown => "hub_down",
+            Self::EncoderFailed => "encoder_failed",
+            Self::DiskFull => "disk_full",
+            Self::DiskFailed => "disk_failed",
+        }
+    }
+
+    /// The reason with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// The reason of the gap that follows a run which ended so. `None` when the next run follows at once.
+    pub fn gap(self) -> Option<GapReason> {
+        match self {
+            Self::Stopped => Some(GapReason::NotScheduled),
+            Self::CameraOffline => Some(GapReason::CameraOffline),
+            Self::Stalled => Some(GapReason::Stalled),
+            Self::HubStopped | Self::HubDown => Some(GapReason::HubDown),
+            Self::EncoderFailed => Some(GapReason::EncoderFailed),
+            Self::DiskFull => Some(GapReason::DiskFull),
+            Self::DiskFailed => Some(GapReason::DiskFailed),
+            Self::SizeChanged | Self::ClockStepped | Self::Midnight => None,
+        }
+    }
+}
+
+/// Why nothing was recorded. The names are kept in rows: a contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[expect(missing_docs, reason = "the kept name says it")]
+pub enum GapReason {
+    CameraOffline,
+    Stalled,
+    DiskFull,
+    DiskFailed,
+    EncoderFailed,
+    HubDown,
+    NotScheduled,
+    Deleted,
+}
+
+impl GapReason {
+    /// Every reason.
+    pub const ALL: [Self; 8] = [
+        Self::CameraOffline,
+        Self::Stalled,
+        Self::DiskFull,
+        Self::DiskFailed,
+        Self::EncoderFailed,
+        Self::HubDown,
+        Self::NotScheduled,
+        Self::Deleted,
+    ];
+
+    /// The kept name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::CameraOffline => "camera_offline",
+            Self::Stalled => "stalled",
+            Self::DiskFull => "disk_full",
+            Self::DiskFailed => "disk_failed",
+            Self::EncoderFailed => "encoder_failed",
+            Self::HubDown => "hub_down",
+            Self::NotScheduled => "not_scheduled",
+            Self::Deleted => "deleted",
+        }
+    }
+
+    /// The reason with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// One run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Run {
+    /// Which.
+    pub id: RunId,
+    /// Whose.
+    pub camera: CameraId,
+    /// The camera's count of runs, from 0: HLS's discontinuity sequence.
+    pub ordinal: i64,
+    /// The camera's count of fragments before this run: HLS's media sequence of its first fragment.
+    pub first_sequence: i64,
+    /// Capture time of the first frame; media time 0 of the run.
+    pub started_at: Timestamp,
+    /// End of the last fragment; absent while it goes on.
+    pub ended_at: Option<Timestamp>,
+    /// Why it ended.
+    pub end_reason: Option<EndReason>,
+    /// Pixels.
+    pub size: (u16, u16),
+    /// RFC 6381, for example `avc1.42C01E`.
+    pub codec: String,
+}
+
+impl Run {
+    /// The run's folder below the recordings root: `<camera UUID>/<UTC day of the start>/<run UUID>`.
+    pub fn folder(&self) -> String {
+        format!("{}/{}/{}", self.camera, self.started_at.strftime("%Y-%m-%d"), self.id.0)
+    }
+}
+
+/// One file of a run and its fragments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Segment {
+    /// Of which run.
+    pub run: RunId,
+    /// Whose.
+    pub camera: CameraId,
+    /// Media sequence of its first fragment.
+    pub first_sequence: i64,
+    /// Start of its first fragment; names the file, in microseconds since 1970.
+    pub started_at: Timestamp,
+    /// Its fragments, in order.
+    pub fragments: FragmentIndex,
+    /// Whether it is complete.
+    pub closed: bool,
+}
+
+impl Segment {
+    /// The file below the run's folder.
+    pub fn file_name(&self) -> String {
+        format!("{}.m4s", self.started_at.as_microsecond())
+    }
+
+    /// End of its last fragment.
+    pub fn ended_at(&self) -> Timestamp {
+        self.fragments.end().map_or(self.started_at, |end| self.started_at + end)
+    }
+}
+
+/// A time without recording.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Gap {
+    /// Whose.
+    pub camera: CameraId,
+    /// From.
+    pub started_at: Timestamp,
+    /// To; absent while it goes on.
+    pub ended_at: Option<Timestamp>,
+    /// Why.
+    pub reason: GapReason,
+}

@@ -1,0 +1,38 @@
+//! The camera's wires, byte by byte. `proto/WIRE.md` is the same in words.
+
+pub mod camera;
+
+use std::{fmt, str::FromStr};
+
+use uuid::Uuid;
+
+/// Which camera: 16 bytes on the wire, a UUID in text.
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+pub struct CameraId(pub Uuid);
+
+impl CameraId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl fmt::Display for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl fmt::Debug for CameraId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl FromStr for CameraId {
+    type Err = uuid::Error;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse().map(Self)
+    }
+}
