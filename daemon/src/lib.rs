@@ -6,4 +6,5 @@ pub mod events;
 pub mod hub;
 pub mod outcome;
 pub mod recordings;
+pub mod secrets;
 pub mod tasks;

@@ -39,6 +39,6 @@ pub struct PresenceState {
 }
 
 /// The silence that counts as stalled: five seconds or three frame intervals, the longer one.
-pub fn stall_after(interval: Duration) -> Duration {
+pub(super) fn stall_after(interval: Duration) -> Duration {
     SHORTEST_STALL.max(interval * 3)
 }
