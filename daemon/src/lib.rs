@@ -3,6 +3,7 @@
 pub mod clock;
 pub mod db;
 pub mod events;
+pub mod http;
 pub mod hub;
 pub mod outcome;
 pub mod recordings;

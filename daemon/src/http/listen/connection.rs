@@ -1,0 +1,234 @@
+//! The accept loop and one connection.
+
+use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::{Router, body::Body};
+use http::Request;
+use hyper::{body::Incoming, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::conn::auto,
+};
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    net::{TcpStream, UnixStream},
+    sync::{OwnedSemaphorePermit, Semaphore},
+};
+use tokio_rustls::TlsAcceptor;
+use tokio_util::sync::CancellationToken;
+use tower::Service as _;
+
+use super::{
+    Bound, PeerAddress, PeerCredentials, Secure, Serve,
+    bind::{Listener, SocketFile},
+    stall::Stall,
+};
+use crate::{outcome::chain, tasks::Tasks};
+
+/// A handshake is three round trips at most and a few milliseconds of a Pi's CPU.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// The time to send a request's head; also how long an idle HTTP/1.1 connection is kept.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// HTTP/2 asks this often whether the peer still lives, and gives it as long to answer.
+const HTTP2_PING: Duration = Duration::from_secs(20);
+/// What hyper may hold unsent for one HTTP/1.1 answer. About one frame: an MJPEG viewer that reads slowly then skips
+/// frames at the hub and does not see old ones.
+const HTTP1_BUFFER_BYTES: usize = 64 * 1024;
+/// The same for one HTTP/2 stream.
+const HTTP2_BUFFER_BYTES: usize = 64 * 1024;
+/// Streams of one HTTP/2 connection: a wall of 16 cameras, its watches and its requests.
+const HTTP2_STREAMS: u32 = 128;
+/// The first wait after a failed accept; it doubles up to [`BACK_OFF_MOST`].
+const BACK_OFF: Duration = Duration::from_millis(10);
+/// The longest wait after a failed accept (out of file descriptors, mostly).
+const BACK_OFF_MOST: Duration = Duration::from_secs(1);
+
+enum Accepted {
+    Tcp(TcpStream, SocketAddr),
+    Unix(UnixStream, PeerCredentials),
+}
+
+/// What a request may know of its connection.
+#[derive(Clone, Copy, Default)]
+struct Peer {
+    address: Option<PeerAddress>,
+    credentials: Option<PeerCredentials>,
+    secure: bool,
+}
+
+/// hyper's tasks (one a stream of HTTP/2) are owned like all others.
+#[derive(Clone)]
+struct Executor(Tasks);
+
+impl<F> hyper::rt::Executor<F> for Executor
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    fn execute(&self, future: F) {
+        self.0.spawn(future);
+    }
+}
+
+/// Accepts until stopped; never ends for another reason.
+pub(super) async fn accept(bound: Bound, serve: Serve, permits: Arc<Semaphore>) {
+    let stop = serve.tasks.stopping();
+    let acceptor = serve.tls.map(TlsAcceptor::from);
+    let server = server(Executor(serve.tasks.clone()));
+    let mut back_off = BACK_OFF;
+    loop {
+        let next = async {
+            let permit = Arc::clone(&permits).acquire_owned().await.map_err(io::Error::other)?;
+            bound.0.accept().await.map(|accepted| (accepted, permit))
+        };
+        let next = tokio::select! {
+            biased;
+            () = stop.cancelled() => return,
+            next = next => next,
+        };
+        match next {
+            Ok((accepted, permit)) => {
+                back_off = BACK_OFF;
+                let connection = Connection {
+                    router: serve.router.clone(),
+                    acceptor: acceptor.clone(),
+                    server: server.clone(),
+                    stop: stop.clone(),
+                };
+                spawn(&serve.tasks, connection, accepted, permit);
+            }
+            Err(error) => {
+                tracing::warn!(%error, retry_ms = back_off.as_millis(), "a connection could not be accepted");
+                tokio::time::sleep(back_off).await;
+                back_off = BACK_OFF_MOST.min(back_off * 2);
+            }
+        }
+    }
+}
+
+fn spawn(tasks: &Tasks, connection: Connection, accepted: Accepted, permit: OwnedSemaphorePermit) {
+    tasks.spawn(async move {
+        match accepted {
+            Accepted::Tcp(stream, peer) => connection.tcp(stream, peer, permit).await,
+            Accepted::Unix(stream, peer) => connection.unix(stream, peer, permit).await,
+        }
+    });
+}
+
+impl Listener {
+    async fn accept(&self) -> io::Result<Accepted> {
+        match self {
+            Self::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // On a dual-stack socket an IPv4 peer reads ::ffff:1.2.3.4.
+                Ok(Accepted::Tcp(stream, SocketAddr::new(address.ip().to_canonical(), address.port())))
+            }
+            Self::Unix(listener, SocketFile { .. }) => {
+                let (stream, _) = listener.accept().await?;
+                let peer = stream.peer_cred()?;
+                let peer = PeerCredentials { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() };
+                Ok(Accepted::Unix(stream, peer))
+            }
+        }
+    }
+}
+
+/// One connection; its end is logged once.
+struct Connection {
+    router: Router,
+    acceptor: Option<TlsAcceptor>,
+    server: auto::Builder<Executor>,
+    stop: CancellationToken,
+}
+
+impl Connection {
+    async fn tcp(self, stream: TcpStream, address: SocketAddr, permit: OwnedSemaphorePermit) {
+        if let Err(error) = stream.set_nodelay(true) {
+            tracing::debug!(peer.address = %address, %error, "a connection was gone before it was served");
+            return;
+        }
+        let peer = Peer { address: Some(PeerAddress(address)), ..Peer::default() };
+        let Some(acceptor) = &self.acceptor else {
+            return self.http(stream, peer, permit).await;
+        };
+        let handshake = tokio::time::timeout(TLS_TIMEOUT, acceptor.accept(stream));
+        let handshake = tokio::select! {
+            biased;
+            () = self.stop.cancelled() => return,
+            handshake = handshake => handshake,
+        };
+        match handshake {
+            Ok(Ok(stream)) => self.http(stream, Peer { secure: true, ..peer }, permit).await,
+            Ok(Err(error)) => tracing::debug!(peer.address = %address, %error, "a TLS handshake failed"),
+            Err(_) => tracing::debug!(peer.address = %address, "a TLS handshake took too long"),
+        }
+    }
+
+    async fn unix(self, stream: UnixStream, credentials: PeerCredentials, permit: OwnedSemaphorePermit) {
+        self.http(stream, Peer { credentials: Some(credentials), ..Peer::default() }, permit).await;
+    }
+
+    async fn http<S>(self, stream: S, peer: Peer, permit: OwnedSemaphorePermit)
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let Self { router, server, stop, .. } = self;
+        let service = service_fn(move |request: Request<Incoming>| router.clone().call(peer.mark(request)));
+        let stream = TokioIo::new(Stall::new(stream, permit));
+        let mut connection = std::pin::pin!(server.serve_connection_with_upgrades(stream, service));
+        let result = tokio::select! {
+            biased;
+            () = stop.cancelled() => {
+                connection.as_mut().graceful_shutdown();
+                connection.await
+            }
+            result = connection.as_mut() => result,
+        };
+        match result {
+            Ok(()) => tracing::trace!(peer.address = %peer, "a connection ended"),
+            Err(error) => tracing::debug!(peer.address = %peer, error = chain(error.as_ref()), "a connection broke"),
+        }
+    }
+}
+
+impl Peer {
+    fn mark(self, request: Request<Incoming>) -> Request<Body> {
+        let mut request = request.map(Body::new);
+        let extensions = request.extensions_mut();
+        if let Some(address) = self.address {
+            extensions.insert(address);
+        }
+        if let Some(credentials) = self.credentials {
+            extensions.insert(credentials);
+        }
+        if self.secure {
+            extensions.insert(Secure);
+        }
+        request
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.address {
+            Some(PeerAddress(address)) => address.fmt(f),
+            None => f.write_str("the local socket"),
+        }
+    }
+}
+
+fn server(executor: Executor) -> auto::Builder<Executor> {
+    let mut server = auto::Builder::new(executor);
+    server
+        .http1()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIMEOUT)
+        .max_buf_size(HTTP1_BUFFER_BYTES)
+        .http2()
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HTTP2_PING)
+        .keep_alive_timeout(HTTP2_PING)
+        .max_send_buf_size(HTTP2_BUFFER_BYTES)
+        .max_concurrent_streams(HTTP2_STREAMS);
+    server
+}
