@@ -1,5 +1,6 @@
 //! `larderd`, the hub of Larder.
 
+pub mod access;
 pub mod clock;
 pub mod db;
 pub mod events;
