@@ -5,12 +5,18 @@
 //! reason.
 
 mod index;
+mod store;
+mod timeline;
+
+use std::ops::Range;
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
 pub use index::{Fragment, FragmentIndex, IndexError};
+pub use store::{Ordinals, Played, Position, RemovedRun, RunSummary, Stamp, Store, StoredSegment};
+pub use timeline::{Stretch, Timeline};
 
 /// Which run: a UUID version 7, so that ids sort by the time of their making.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -159,8 +165,13 @@ pub struct Run {
 impl Run {
     /// The run's folder below the recordings root: `<camera UUID>/<UTC day of the start>/<run UUID>`.
     pub fn folder(&self) -> String {
-        format!("{}/{}/{}", self.camera, self.started_at.strftime("%Y-%m-%d"), self.id.0)
+        run_folder(self.camera, self.started_at, self.id)
     }
+}
+
+/// A run's folder below the recordings root.
+fn run_folder(camera: CameraId, started_at: Timestamp, run: RunId) -> String {
+    format!("{camera}/{}/{}", started_at.strftime("%Y-%m-%d"), run.0)
 }
 
 /// One file of a run and its fragments.
@@ -203,4 +214,19 @@ pub struct Gap {
     pub ended_at: Option<Timestamp>,
     /// Why.
     pub reason: GapReason,
+}
+
+/// A range that retention leaves alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Pin {
+    /// Which.
+    pub id: Uuid,
+    /// Whose.
+    pub camera: CameraId,
+    /// From and to.
+    pub range: Range<Timestamp>,
+    /// Why, in the words of whoever pinned it.
+    pub note: String,
+    /// When.
+    pub created_at: Timestamp,
 }

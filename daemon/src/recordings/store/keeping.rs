@@ -1,0 +1,140 @@
+//! What may be deleted, and its deletion: rows are marked, then the files go, then the rows.
+
+use larder_proto::wire::CameraId;
+
+use super::{Error, RunId, SEGMENT_COLUMNS, Store, StoredSegment};
+
+/// A run whose last segment was removed; its folder can go.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct RemovedRun {
+    /// Which.
+    pub run: RunId,
+    /// Its folder below the recordings root.
+    pub folder: String,
+}
+
+/// Whether a pin reaches into segment `s`.
+const PINNED: &str = "EXISTS (SELECT FROM pins p WHERE p.camera_id = s.camera_id
+                              AND p.started_at < s.ended_at AND p.ended_at > s.started_at)";
+
+impl Store {
+    /// Marks segments before their files are unlinked, and answers with those that are marked now: the closed, local
+    /// ones that no pin holds.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn mark_deleting(&self, ids: &[i64]) -> Result<Vec<StoredSegment>, Error> {
+        let client = self.client().await?;
+        let sql = format!(
+            "WITH marked AS (
+                 UPDATE segments s SET deleting_since = coalesce(s.deleting_since, now())
+                 WHERE s.id = ANY($1) AND s.closed AND s.location = 'local' AND NOT {PINNED} RETURNING s.*)
+             SELECT {SEGMENT_COLUMNS} FROM marked s JOIN runs r ON r.id = s.run_id ORDER BY s.started_at"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        client.query(&statement, &[&ids]).await?.iter().map(super::stored_segment).collect()
+    }
+
+    /// Every segment whose deletion began and did not end.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn deleting(&self) -> Result<Vec<StoredSegment>, Error> {
+        let client = self.client().await?;
+        let sql = format!(
+            "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
+             WHERE s.deleting_since IS NOT NULL ORDER BY s.deleting_since"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        client.query(&statement, &[]).await?.iter().map(super::stored_segment).collect()
+    }
+
+    /// Removes the rows of segments whose files are gone, and with them every ended run that has no segment left.
+    /// Where such a run was, a gap says that it was deleted.
+    ///
+    /// # Errors
+    /// When the database is away; then nothing was removed.
+    pub async fn remove_segments(&self, ids: &[i64]) -> Result<Vec<RemovedRun>, Error> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        // Runs are locked first and in order, so that two removals in one run see each other.
+        let runs = transaction
+            .query(
+                "SELECT r.id FROM runs r WHERE r.id IN (SELECT run_id FROM segments WHERE id = ANY($1))
+                 ORDER BY r.id FOR UPDATE",
+                &[&ids],
+            )
+            .await?;
+        let runs = runs.iter().map(|row| row.try_get(0)).collect::<Result<Vec<uuid::Uuid>, _>>()?;
+        transaction.execute("DELETE FROM segments WHERE id = ANY($1)", &[&ids]).await?;
+        let removed = transaction
+            .query(
+                "DELETE FROM runs r WHERE r.id = ANY($1) AND r.ended_at IS NOT NULL
+                 AND NOT EXISTS (SELECT FROM segments s WHERE s.run_id = r.id)
+                 RETURNING r.id AS run_id, r.camera_id, r.started_at, r.ended_at",
+                &[&runs],
+            )
+            .await?;
+        let mut folders = Vec::with_capacity(removed.len());
+        for row in &removed {
+            let (run, camera) = (RunId(row.try_get("run_id")?), CameraId(row.try_get("camera_id")?));
+            let (from, to): (jiff::Timestamp, jiff::Timestamp) = (row.try_get("started_at")?, row.try_get("ended_at")?);
+            transaction
+                .execute(
+                    "INSERT INTO gaps (camera_id, started_at, ended_at, reason) VALUES ($1, $2, $3, 'deleted')
+                     ON CONFLICT (camera_id, started_at) DO NOTHING",
+                    &[&camera.0, &from, &to],
+                )
+                .await?;
+            folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, from, run) });
+        }
+        transaction.commit().await?;
+        Ok(folders)
+    }
+
+    /// The oldest segments that may be deleted, of one camera or of all: closed, local, not pinned, not yet marked.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn oldest_unpinned(&self, camera: Option<CameraId>, limit: u32) -> Result<Vec<StoredSegment>, Error> {
+        let client = self.client().await?;
+        let sql = format!(
+            "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
+             WHERE ($1::uuid IS NULL OR s.camera_id = $1) AND s.closed AND s.location = 'local'
+               AND s.deleting_since IS NULL AND NOT {PINNED}
+             ORDER BY s.started_at LIMIT $2"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let rows = client.query(&statement, &[&super::uuid_of(camera), &i64::from(limit)]).await?;
+        rows.iter().map(super::stored_segment).collect()
+    }
+
+    /// Local bytes of one camera or of all, those being deleted left out. Reads every row: count on from it rather
+    /// than ask again.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn bytes(&self, camera: Option<CameraId>) -> Result<u64, Error> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT coalesce(sum(size_bytes), 0)::bigint FROM segments
+                 WHERE ($1::uuid IS NULL OR camera_id = $1) AND location = 'local' AND deleting_since IS NULL",
+            )
+            .await?;
+        let row = client.query_one(&statement, &[&super::uuid_of(camera)]).await?;
+        Ok(super::unsigned(row.try_get(0)?))
+    }
+
+    /// Start of a camera's newest segment: a clock that reads less than that is not to be believed.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn newest(&self, camera: Option<CameraId>) -> Result<Option<jiff::Timestamp>, Error> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached("SELECT max(started_at) FROM segments WHERE $1::uuid IS NULL OR camera_id = $1")
+            .await?;
+        Ok(client.query_one(&statement, &[&super::uuid_of(camera)]).await?.try_get(0)?)
+    }
+}
