@@ -1,1 +1,27 @@
 //! The library of `larderctl`.
+//!
+//! ```text
+//! cli ──▶ target ──▶ client ──▶ one module per domain ──▶ output
+//!  (what)   (which hub)  (gRPC, HTTP)  (camera, recording, token, system)  (table or JSON)
+//! ```
+//!
+//! [`cli`] says what was asked, [`target`] finds the hub (local socket, address or profile), [`dial`] opens the
+//! connection, [`client`] speaks gRPC and HTTP over it, and each domain has a module with its commands and views.
+//! [`output`] writes tables for people and JSON for programs; [`failure`] explains what went wrong and decides the
+//! exit code. [`when`] and [`units`] read and write times, durations and sizes.
+
+pub mod cli;
+pub mod client;
+pub mod clock;
+pub mod dial;
+pub mod failure;
+pub mod output;
+pub mod profile;
+pub mod system;
+pub mod target;
+pub mod units;
+pub mod when;
+
+pub use cli::{Cli, run};
+pub use failure::Failure;
+pub use output::Out;

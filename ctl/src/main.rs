@@ -1,3 +1,48 @@
-//! `larderctl`.
+//! `larderctl`: the command line of `larderd`.
 
-fn main() {}
+use std::{process::ExitCode, time::Duration};
+
+use clap::Parser as _;
+use larder_ctl::{Cli, Failure, Out};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// How long a command may take to end after the first Ctrl-C; a simulated camera says goodbye within it.
+const GRACE: Duration = Duration::from_secs(10);
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = Out::of_the_process(cli.json);
+    match until_stopped(cli, &mut out).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("larderctl: {}", failure.explain());
+            ExitCode::from(failure.exit_code())
+        }
+    }
+}
+
+/// Runs the command. The first Ctrl-C or SIGTERM asks it to stop, the second does not wait for it.
+async fn until_stopped(cli: Cli, out: &mut Out) -> Result<(), Failure> {
+    let stop = CancellationToken::new();
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
+    let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
+    let command = larder_ctl::run(cli, out, stop.clone());
+    tokio::pin!(command);
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+        result = &mut command => return result,
+    }
+    stop.cancel();
+    tokio::select! {
+        biased;
+        _ = interrupt.recv() => Err(Failure::Interrupted),
+        _ = terminate.recv() => Err(Failure::Interrupted),
+        () = tokio::time::sleep(GRACE) => Err(Failure::Interrupted),
+        result = &mut command => result,
+    }
+}

@@ -1,0 +1,99 @@
+//! What can be asked of `larderctl`.
+
+use clap::{CommandFactory as _, Parser, Subcommand};
+use clap_complete::Shell;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    Failure, Out,
+    client::Hub,
+    profile::{self, Profiles},
+    system,
+    target::TargetArgs,
+};
+
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission.";
+
+/// Talks to larderd: cameras, recordings, access and the hub itself.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "larderctl", version, after_help = EXIT_CODES, arg_required_else_help = true)]
+pub struct Cli {
+    /// Which hub.
+    #[command(flatten)]
+    pub target: TargetArgs,
+    /// Write JSON for programs; streams write one object a line
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What to do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// How the hub is doing: its parts, its cameras, its disk, its addresses
+    Status,
+    /// The versions of this program and of the hub
+    Version,
+    /// Tell what happens, as it happens, until Ctrl-C
+    Events(system::EventsArgs),
+    /// Hubs stored by `login`
+    #[command(subcommand)]
+    Profile(profile::Command),
+    /// Print the completion script of a shell
+    #[command(
+        after_help = "For bash: larderctl completions bash > ~/.local/share/bash-completion/completions/larderctl"
+    )]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+}
+
+/// Runs a command. When `stop` is cancelled, a command that goes on by itself ends well.
+///
+/// # Errors
+///
+/// The command failed; [`Failure`] says why.
+pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
+    match cli.command {
+        Command::Completions { shell } => completions(shell, out),
+        Command::Profile(command) => profile::run(command, out),
+        Command::Version => system::version(&cli.target, out).await,
+        Command::Status => system::status(&hub(&cli.target).await?, out).await,
+        Command::Events(args) => system::events(&hub(&cli.target).await?, args, out, stop).await,
+    }
+}
+
+/// Connects to the hub that is meant.
+///
+/// # Errors
+///
+/// It is not known, or cannot be reached.
+pub async fn hub(target: &TargetArgs) -> Result<Hub, Failure> {
+    Hub::connect(target.resolve(&Profiles::load()?)?).await
+}
+
+fn completions(shell: Shell, out: &mut Out) -> Result<(), Failure> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut Cli::command(), "larderctl", &mut script);
+    out.bytes(&script)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_free_of_contradictions() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_hub_may_be_named_after_the_command() {
+        let cli = Cli::try_parse_from(["larderctl", "status", "--json", "--hub", "pi.local"]).expect("parsed");
+        assert!(cli.json);
+        assert_eq!(cli.target.hub.as_deref(), Some("pi.local"));
+    }
+}
