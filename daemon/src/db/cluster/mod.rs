@@ -1,0 +1,210 @@
+//! The hub's own PostgreSQL cluster in `<state>/postgres`: socket only, made at first start, restarted when it dies,
+//! adopted when it outlived a killed hub.
+
+mod account;
+mod install;
+mod server;
+
+use std::{
+    io,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use thiserror::Error;
+use tokio::sync::Mutex;
+
+use crate::{outcome::chain, tasks::Tasks};
+use account::Account;
+use server::Server;
+
+/// A Unix socket's path holds 108 bytes with its end (unix(7)).
+const LONGEST_SOCKET: usize = 107;
+const FIRST_RETRY: Duration = Duration::from_millis(500);
+const LAST_RETRY: Duration = Duration::from_secs(30);
+
+/// A running cluster.
+pub struct Cluster {
+    layout: Layout,
+    server: Arc<Mutex<Option<Server>>>,
+}
+
+/// Where everything of a cluster is, and who runs it.
+#[derive(Clone, Debug)]
+pub(super) struct Layout {
+    data: PathBuf,
+    /// Holds the socket.
+    run: PathBuf,
+    log: PathBuf,
+    bin: PathBuf,
+    account: Account,
+}
+
+/// Why the cluster does not run.
+#[derive(Debug, Error)]
+#[expect(missing_docs, reason = "the messages say it")]
+pub enum Error {
+    #[error(
+        "PostgreSQL is not installed: run `sudo apt-get install postgresql`, or set database.url or database.bin_dir"
+    )]
+    NotInstalled,
+    #[error(
+        "{data} was made by PostgreSQL {made_by}, which is not installed (found: {found}); run `sudo apt-get install postgresql-{made_by}`, or move the data with pg_upgrade"
+    )]
+    OtherVersion { data: PathBuf, made_by: String, found: String },
+    #[error("the socket path {0} is longer than {LONGEST_SOCKET} bytes; use a shorter state folder")]
+    SocketPath(PathBuf),
+    #[error(
+        "the user `{user}`, who runs PostgreSQL, cannot enter {folder}; run `chmod o+x {folder}` or use another state folder"
+    )]
+    Closed { user: String, folder: PathBuf },
+    #[error(
+        "started as root, and there is no user `postgres` to run PostgreSQL as; install postgresql or start larderd as another user"
+    )]
+    NoUser,
+    #[error("cannot use {path}")]
+    File {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("{program} cannot be run")]
+    Spawn {
+        program: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("initdb failed: {0}")]
+    Initdb(String),
+    #[error("PostgreSQL ended while starting; the end of {log}: {tail}")]
+    Ended { log: PathBuf, tail: String },
+    #[error("PostgreSQL did not answer within {seconds} s; see {log}")]
+    Silent { log: PathBuf, seconds: u64 },
+}
+
+impl Cluster {
+    /// Makes the cluster when there is none, adopts one that runs, else starts it; then keeps it running.
+    ///
+    /// # Errors
+    /// When it can't be made or started; each message says what to do.
+    pub async fn start(state: &Path, bin_dir: Option<&Path>, tasks: &Tasks) -> Result<Self, Error> {
+        let layout = Layout::new(state, bin_dir)?;
+        install::prepare(&layout).await?;
+        let running = Server::start_or_adopt(&layout).await?;
+        let server = Arc::new(Mutex::new(Some(running)));
+        tasks.spawn_until_stop(keep_running(layout.clone(), Arc::clone(&server)));
+        Ok(Self { layout, server })
+    }
+
+    /// How to reach it.
+    pub fn connection(&self) -> tokio_postgres::Config {
+        self.layout.connection()
+    }
+
+    /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown).
+    pub async fn stop(&self) {
+        if let Some(server) = self.server.lock().await.take() {
+            server.stop().await;
+        }
+    }
+}
+
+impl Layout {
+    fn new(state: &Path, bin_dir: Option<&Path>) -> Result<Self, Error> {
+        let state = std::path::absolute(state).map_err(|source| Error::File { path: state.to_owned(), source })?;
+        let home = state.join("postgres");
+        let run = home.join("run");
+        let socket = run.join(".s.PGSQL.5432");
+        if socket.as_os_str().len() > LONGEST_SOCKET {
+            return Err(Error::SocketPath(socket));
+        }
+        let data = home.join("data");
+        let bin = install::find_bin(bin_dir, &data)?;
+        Ok(Self { log: home.join("postgres.log"), account: Account::of_the_cluster()?, data, run, bin })
+    }
+
+    fn connection(&self) -> tokio_postgres::Config {
+        let mut config = tokio_postgres::Config::new();
+        config.host_path(&self.run).user("larder").dbname("postgres");
+        config
+    }
+}
+
+/// Waits for the server's end and starts it again, until dropped.
+async fn keep_running(layout: Layout, server: Arc<Mutex<Option<Server>>>) {
+    let mut retry = FIRST_RETRY;
+    loop {
+        let Some(pid) = server.lock().await.as_ref().map(Server::pid) else { return };
+        server::ended(pid).await;
+        // Held while it starts, so that `stop` waits and then stops what was started.
+        let mut held = server.lock().await;
+        let Some(dead) = held.as_mut() else { return };
+        dead.reap().await;
+        tracing::warn!("PostgreSQL ended; starting it again");
+        match Server::start_or_adopt(&layout).await {
+            Ok(started) => {
+                *held = Some(started);
+                retry = FIRST_RETRY;
+            }
+            Err(error) => {
+                tracing::error!(cause = chain(&error), "PostgreSQL does not start again");
+                drop(held);
+                tokio::time::sleep(retry).await;
+                retry = (retry * 2).min(LAST_RETRY);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::db::{Config, Db};
+    use crate::{clock::Clock, events::Events};
+
+    #[tokio::test]
+    async fn a_cluster_is_made_killed_restarted_adopted_and_stopped() {
+        let state = tempfile::tempdir().unwrap();
+        let tasks = Tasks::new();
+        let db = Db::start(&Config::default(), state.path(), Events::new(Clock::new()), &tasks).await.unwrap();
+        let client = db.client().await.unwrap();
+        client.execute("CREATE TABLE kept (n int)", &[]).await.unwrap();
+        let pid = read_pid(state.path());
+
+        kill(pid, rustix::process::Signal::KILL);
+        let mut changes = db.changes();
+        while changes.recv().await.unwrap() != crate::db::Change::Connected {}
+        let client = db.client().await.unwrap();
+        client.query("SELECT n FROM kept", &[]).await.unwrap();
+        let restarted = read_pid(state.path());
+        assert_ne!(restarted, pid);
+
+        // A second start while it runs adopts the same server.
+        tasks.stop(Duration::from_secs(5)).await;
+        let again = Tasks::new();
+        let adopted = Db::start(&Config::default(), state.path(), Events::new(Clock::new()), &again).await.unwrap();
+        adopted.client().await.unwrap().query("SELECT n FROM kept", &[]).await.unwrap();
+        assert_eq!(read_pid(state.path()), restarted);
+
+        again.stop(Duration::from_secs(5)).await;
+        adopted.close().await;
+        assert!(!state.path().join("postgres/data/postmaster.pid").exists());
+    }
+
+    #[tokio::test]
+    async fn a_long_state_folder_is_refused_with_its_socket_path() {
+        let long = std::env::temp_dir().join("x".repeat(100));
+        let error = Cluster::start(&long, None, &Tasks::new()).await.err().unwrap();
+        assert!(matches!(error, Error::SocketPath(_)), "{error}");
+    }
+
+    fn read_pid(state: &Path) -> i32 {
+        let text = std::fs::read_to_string(state.join("postgres/data/postmaster.pid")).unwrap();
+        text.lines().next().unwrap().parse().unwrap()
+    }
+
+    fn kill(pid: i32, signal: rustix::process::Signal) {
+        rustix::process::kill_process(rustix::process::Pid::from_raw(pid).unwrap(), signal).unwrap();
+    }
+}

@@ -1,0 +1,215 @@
+//! The pool of connections, and what the hub hears of the database.
+
+use std::{path::Path, sync::Arc, time::Duration};
+
+use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
+use thiserror::Error;
+use tokio::sync::broadcast;
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    Config, MigrateError,
+    cluster::{self, Cluster},
+    config::require_tls_beyond_this_machine,
+    migrate, notices,
+};
+use crate::{
+    events::Events,
+    outcome::{Kind, Refusal, chain},
+    tasks::Tasks,
+};
+
+/// How long a request waits for a connection.
+const WAIT: Duration = Duration::from_secs(5);
+/// How long the start waits for a server: longer than a cluster's recovery (seconds) and than a server that boots
+/// beside the hub.
+const START_WAIT: Duration = Duration::from_secs(60);
+/// More than all channels in one burst; a reader that lags reloads whole.
+const CHANGES: usize = 64;
+
+/// A connection of the pool.
+pub type Client = deadpool_postgres::Client;
+
+/// The database; clones share the pool.
+#[derive(Clone)]
+pub struct Db {
+    pool: Pool,
+    changes: broadcast::Sender<Change>,
+    cluster: Option<Arc<Cluster>>,
+}
+
+/// What happened to the database.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum Change {
+    /// A NOTIFY on this channel.
+    Notice(String),
+    /// The connection for notices is there (again): whatever was cached may be stale, reload it whole.
+    Connected,
+    /// The connection was lost; what is cached stays in use.
+    Lost,
+}
+
+/// Why a database call failed.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No connection: the server is away or all connections are in use.
+    #[error("the database is not reachable")]
+    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// A statement failed.
+    #[error("a database statement failed")]
+    Statement(#[source] tokio_postgres::Error),
+    /// A row holds what it never should.
+    #[error("a row of {table} is broken: {why}")]
+    Broken {
+        /// Which table.
+        table: &'static str,
+        /// What is wrong.
+        why: String,
+    },
+}
+
+/// Why the database can't be used at start.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// The hub's own cluster does not start.
+    #[error("the hub's own PostgreSQL does not start")]
+    Cluster(#[from] cluster::Error),
+    /// The URL is wrong.
+    #[error("database.url is no PostgreSQL URL")]
+    Url(#[source] tokio_postgres::Error),
+    /// The CA file is unusable.
+    #[error("database.ca_file cannot be used: {0}")]
+    Ca(String),
+    /// No answer within the time.
+    #[error("no database answers; set database.url, or start the server")]
+    Unreachable(#[source] Error),
+    /// The schema can't be brought up to date.
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+}
+
+impl From<tokio_postgres::Error> for Error {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // Besides a closed connection: the server is shutting down, starting up or out of connections (57P0x, 53300).
+        let away = error.is_closed()
+            || error.code().is_some_and(|code| code.code().starts_with("57P") || code.code() == "53300");
+        if away { Self::Unavailable(error.into()) } else { Self::Statement(error) }
+    }
+}
+
+impl From<deadpool_postgres::PoolError> for Error {
+    fn from(error: deadpool_postgres::PoolError) -> Self {
+        Self::Unavailable(error.into())
+    }
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Unavailable(cause) => {
+                Self::new(Kind::Unavailable, "the database is not reachable; try again later").because(cause)
+            }
+            Error::Statement(_) | Error::Broken { .. } => Self::internal(error),
+        }
+    }
+}
+
+impl Db {
+    /// Starts the hub's own cluster or reaches a server, brings the schema up to date and listens for notices.
+    ///
+    /// # Errors
+    /// When there is no usable database within a minute.
+    pub async fn start(config: &Config, state: &Path, events: Events, tasks: &Tasks) -> Result<Self, StartError> {
+        let (server, cluster) = match &config.url {
+            Some(url) => (url.parse().map_err(StartError::Url)?, None),
+            None => {
+                let cluster = Cluster::start(state, config.bin_dir.as_deref(), tasks).await?;
+                (cluster.connection(), Some(Arc::new(cluster)))
+            }
+        };
+        let (db, server) = Self::reach(config, server, cluster)?;
+        let mut client = db.first_client().await.map_err(StartError::Unreachable)?;
+        let applied = migrate(&mut client).await?;
+        if !applied.is_empty() {
+            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
+        }
+        let tls = tls(config)?;
+        tasks.spawn_until_stop(notices::run(server, tls, db.changes.clone(), events));
+        Ok(db)
+    }
+
+    fn reach(
+        config: &Config,
+        mut server: tokio_postgres::Config,
+        cluster: Option<Arc<Cluster>>,
+    ) -> Result<(Self, tokio_postgres::Config), StartError> {
+        require_tls_beyond_this_machine(&mut server);
+        server.application_name("larderd").connect_timeout(WAIT).keepalives_idle(Duration::from_secs(30));
+        let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
+        let manager = Manager::from_config(server.clone(), tls(config)?, recycling);
+        let pool = Pool::builder(manager)
+            .max_size(config.max_connections)
+            .wait_timeout(Some(WAIT))
+            .create_timeout(Some(WAIT))
+            .runtime(Runtime::Tokio1)
+            .build()
+            .map_err(|error| StartError::Unreachable(Error::Unavailable(error.into())))?;
+        Ok((Self { pool, changes: broadcast::Sender::new(CHANGES), cluster }, server))
+    }
+
+    async fn first_client(&self) -> Result<Client, Error> {
+        let end = tokio::time::Instant::now() + START_WAIT;
+        loop {
+            match self.client().await {
+                Ok(client) => return Ok(client),
+                Err(error) if tokio::time::Instant::now() >= end => return Err(error),
+                Err(error) => {
+                    tracing::warn!(cause = chain(&error), "waiting for the database");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+
+    /// A connection. Waits five seconds at most.
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] when there is none.
+    pub async fn client(&self) -> Result<Client, Error> {
+        Ok(self.pool.get().await?)
+    }
+
+    /// Changes from now on. A reader that lags must take it as [`Change::Connected`].
+    pub fn changes(&self) -> broadcast::Receiver<Change> {
+        self.changes.subscribe()
+    }
+
+    /// Closes the pool, then stops the hub's own cluster if it runs one.
+    pub async fn close(&self) {
+        self.pool.close();
+        if let Some(cluster) = &self.cluster {
+            cluster.stop().await;
+        }
+    }
+}
+
+fn tls(config: &Config) -> Result<MakeRustlsConnect, StartError> {
+    let mut roots = RootCertStore::empty();
+    match &config.ca_file {
+        Some(path) => {
+            let failed = |why: String| StartError::Ca(format!("{}: {why}", path.display()));
+            let certificates = CertificateDer::pem_file_iter(path).map_err(|error| failed(error.to_string()))?;
+            for certificate in certificates {
+                let certificate = certificate.map_err(|error| failed(error.to_string()))?;
+                roots.add(certificate).map_err(|error| failed(error.to_string()))?;
+            }
+        }
+        None if config.url.is_some() => {
+            roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        }
+        None => {}
+    }
+    let client = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    Ok(MakeRustlsConnect::new(client))
+}
