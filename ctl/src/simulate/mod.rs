@@ -1,0 +1,5 @@
+//! A camera that is a program.
+
+pub mod jpeg;
+#[cfg(test)]
+pub mod scene;
