@@ -17,6 +17,7 @@ pub mod dial;
 pub mod failure;
 pub mod output;
 pub mod profile;
+pub mod simulate;
 pub mod system;
 pub mod target;
 pub mod units;
