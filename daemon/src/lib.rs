@@ -1,6 +1,7 @@
 //! `larderd`, the hub of Larder.
 
 pub mod access;
+pub mod certs;
 pub mod clock;
 pub mod db;
 pub mod events;

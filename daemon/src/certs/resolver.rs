@@ -1,0 +1,61 @@
+//! The present certificate, for every handshake.
+
+use std::{fmt, sync::Arc};
+
+use arc_swap::ArcSwap;
+use rustls::{
+    ServerConfig,
+    crypto::ring::default_provider,
+    server::{ClientHello, ResolvesServerCert},
+    sign::CertifiedKey,
+};
+
+/// Which protocols a listener speaks over TLS.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Alpn {
+    /// HTTP/2 and HTTP/1.1, for browsers.
+    Http,
+    /// HTTP/2 alone, for gRPC.
+    Grpc,
+}
+
+/// Shows the same certificate whatever name is asked for; it can be replaced at any time.
+pub(super) struct Resolver(ArcSwap<CertifiedKey>);
+
+impl Resolver {
+    pub(super) fn new(first: Arc<CertifiedKey>) -> Self {
+        Self(ArcSwap::new(first))
+    }
+
+    pub(super) fn present(&self) -> Arc<CertifiedKey> {
+        self.0.load_full()
+    }
+
+    pub(super) fn replace(&self, fresh: Arc<CertifiedKey>) {
+        self.0.store(fresh);
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
+impl ResolvesServerCert for Resolver {
+    fn resolve(&self, _hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        Some(self.present())
+    }
+}
+
+pub(super) fn server_config(resolver: Arc<Resolver>, alpn: Alpn) -> Result<Arc<ServerConfig>, rustls::Error> {
+    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+        .with_safe_default_protocol_versions()?
+        .with_no_client_auth()
+        .with_cert_resolver(resolver);
+    config.alpn_protocols = match alpn {
+        Alpn::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
+        Alpn::Grpc => vec![b"h2".to_vec()],
+    };
+    Ok(Arc::new(config))
+}
