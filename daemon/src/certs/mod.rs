@@ -122,7 +122,7 @@ struct Inner {
 }
 
 enum Source {
-    Authority { authority: Authority, folder: PathBuf, names: Vec<String> },
+    Authority { authority: Box<Authority>, folder: PathBuf, names: Vec<String> },
     Own(Own),
 }
 
@@ -135,7 +135,7 @@ impl Certs {
         let source = match (&config.certificate, &config.key) {
             (Some(certificate), Some(key)) => Source::Own(Own::new(certificate.clone(), key.clone())),
             _ => Source::Authority {
-                authority: Authority::load_or_make(folder, clock.now())?,
+                authority: Box::new(Authority::load_or_make(folder, clock.now())?),
                 folder: folder.to_owned(),
                 names: config.names.clone(),
             },

@@ -6,8 +6,6 @@ use std::net::{Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
 
-pub use listen::{PeerAddress, PeerCredentials, Secure};
-
 /// Enough for 50 viewers with a few connections each, and a burst; each costs about 30 KiB when idle.
 const DEFAULT_MAX_CONNECTIONS: usize = 1024;
 

@@ -21,7 +21,7 @@ const BACKLOG: i32 = 1024;
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
 /// `sun_path` less its closing zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
-/// Owner and group; [`PeerCredentials`](super::PeerCredentials) decide what they may.
+/// Owner and group; [`PeerCredentials`](crate::access::PeerCredentials) decide what they may.
 const SOCKET_MODE: u32 = 0o660;
 
 /// Why a place to listen can't be taken.

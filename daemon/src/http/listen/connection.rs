@@ -19,11 +19,15 @@ use tokio_util::sync::CancellationToken;
 use tower::Service as _;
 
 use super::{
-    Bound, PeerAddress, PeerCredentials, Secure, Serve,
+    Bound, Serve,
     bind::{Listener, SocketFile},
     stall::Stall,
 };
-use crate::{outcome::chain, tasks::Tasks};
+use crate::{
+    access::{PeerAddress, PeerCredentials, Secure},
+    outcome::chain,
+    tasks::Tasks,
+};
 
 /// A handshake is three round trips at most and a few milliseconds of a Pi's CPU.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
@@ -126,7 +130,7 @@ impl Listener {
             Self::Unix(listener, SocketFile { .. }) => {
                 let (stream, _) = listener.accept().await?;
                 let peer = stream.peer_cred()?;
-                let peer = PeerCredentials { uid: peer.uid(), gid: peer.gid(), pid: peer.pid() };
+                let peer = PeerCredentials { uid: peer.uid(), gid: peer.gid() };
                 Ok(Accepted::Unix(stream, peer))
             }
         }

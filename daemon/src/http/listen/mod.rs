@@ -1,13 +1,14 @@
 //! Listeners: TCP, TLS and the local socket, all serving an [`axum::Router`].
 //!
 //! [`bind_tcp`] and [`bind_unix`] take the place before anything is served; [`Bound::serve`] accepts. What a handler
-//! may know of its connection is in the request's extensions: [`PeerAddress`], [`Secure`], [`PeerCredentials`].
+//! may know of its connection is in the request's extensions: [`PeerAddress`](crate::access::PeerAddress), [`Secure`](crate::access::Secure),
+//! [`PeerCredentials`](crate::access::PeerCredentials).
 
 mod bind;
 mod connection;
 mod stall;
 
-use std::{net::SocketAddr, sync::Arc};
+use std::sync::Arc;
 
 use axum::Router;
 use tokio::sync::Semaphore;
@@ -15,25 +16,6 @@ use tokio::sync::Semaphore;
 pub use bind::{BindError, Bound, bind_tcp, bind_unix};
 
 use crate::tasks::Tasks;
-
-/// Request extension: where a TCP connection comes from.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PeerAddress(pub SocketAddr);
-
-/// Request extension: the connection is TLS. Absent on plain HTTP and on the local socket.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Secure;
-
-/// Request extension: who is at the other end of the local socket, as the kernel says (SO_PEERCRED).
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct PeerCredentials {
-    /// User.
-    pub uid: u32,
-    /// Group.
-    pub gid: u32,
-    /// Process, where the kernel knows it.
-    pub pid: Option<i32>,
-}
 
 /// How a listener serves.
 pub struct Serve {

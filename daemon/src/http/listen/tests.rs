@@ -23,6 +23,7 @@ use tokio_rustls::TlsConnector;
 
 use super::*;
 use crate::{
+    access::{PeerAddress, PeerCredentials, Secure},
     certs::{self, Alpn, Certs},
     clock::Clock,
 };
