@@ -9,5 +9,6 @@ pub mod http;
 pub mod hub;
 pub mod outcome;
 pub mod recordings;
+pub mod rpc;
 pub mod secrets;
 pub mod tasks;

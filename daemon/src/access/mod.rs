@@ -1,11 +1,28 @@
 //! Who gets in, and who may do what.
+//!
+//! [`layer`] stands before every gRPC method and every HTTP route: it finds out who calls ([`Caller`]), looks up what
+//! the request needs ([`Permission`], stated in [`policy`]), and lets it through or not. Nothing else decides, and
+//! nothing in its way needs the database: [`Accounts`] keeps the gate's knowledge fresh.
 
 mod caller;
+mod codes;
+mod credentials;
+mod directory;
+mod gate;
+mod grant;
+mod layer;
+mod origin;
+mod password;
 mod peer;
 pub mod policy;
 mod role;
+mod secret;
+mod throttle;
 
 pub use caller::{Caller, Grant, SecretHash, Via};
+pub use gate::Access;
+pub(crate) use layer::grpc_answer;
+pub use layer::{Guard, Layer, layer};
 pub use peer::{PeerAddress, PeerCredentials, Secure};
 pub use policy::Permission;
 pub use role::Role;

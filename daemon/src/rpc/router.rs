@@ -1,0 +1,101 @@
+//! The services and their layers, put together.
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    middleware::{from_fn, from_fn_with_state},
+};
+use larder_proto::pb::{
+    self,
+    access_service_server::{AccessService, AccessServiceServer},
+    camera_service_server::{CameraService, CameraServiceServer},
+    recording_service_server::{RecordingService, RecordingServiceServer},
+    system_service_server::{SystemService, SystemServiceServer},
+};
+use tonic::{codec::CompressionEncoding, service::Routes};
+use tonic_reflection::server::Builder;
+use tonic_web::GrpcWebLayer;
+
+use super::{Config, deadline, ending, limit, methods, trace};
+use crate::{
+    access::{self, Access},
+    tasks::Tasks,
+};
+
+/// A request of a known caller: the largest is a camera's settings.
+const REQUEST_BYTES: usize = 256 * 1024;
+/// A request that anybody may send: the largest is a name and a password.
+const SIGN_IN_BYTES: usize = 8 * 1024;
+
+/// What is served.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "each is the service of its name")]
+pub struct Services<C, R, S, A> {
+    pub cameras: C,
+    pub recordings: R,
+    pub system: S,
+    pub access: A,
+}
+
+/// Every service, with health and reflection, behind the layers.
+///
+/// It has no fallback of its own and can be merged. When `tasks` is told to stop, health says so and streams end.
+///
+/// # Errors
+/// When the descriptors that were compiled in can't be read.
+pub async fn router<C, R, S, A>(
+    services: Services<C, R, S, A>,
+    config: &Config,
+    access: Access,
+    tasks: &Tasks,
+) -> Result<Router, tonic_reflection::server::Error>
+where
+    C: CameraService,
+    R: RecordingService,
+    S: SystemService,
+    A: AccessService,
+{
+    let (health, health_service) = tonic_health::server::health_reporter();
+    health.set_serving::<CameraServiceServer<C>>().await;
+    health.set_serving::<RecordingServiceServer<R>>().await;
+    health.set_serving::<SystemServiceServer<S>>().await;
+    health.set_serving::<AccessServiceServer<A>>().await;
+    let stopping = tasks.stopping();
+    let stop = stopping.clone();
+    tasks.spawn(async move {
+        stop.cancelled().await;
+        health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
+    });
+
+    let reflection = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    let recordings = RecordingServiceServer::new(services.recordings)
+        .max_decoding_message_size(REQUEST_BYTES)
+        // A month's timeline is large and compresses well.
+        .send_compressed(CompressionEncoding::Gzip);
+    let routes = Routes::new(health_service)
+        .add_service(reflection().build_v1()?)
+        // Python's and older tools' reflection.
+        .add_service(reflection().build_v1alpha()?)
+        .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(recordings)
+        .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
+
+    let streaming = Arc::new(methods::streaming());
+    // The last that is added stands outermost.
+    Ok(routes
+        .into_axum_router()
+        // tonic's own fallback would forbid merging.
+        .reset_fallback()
+        .layer(from_fn_with_state(stopping, ending::enforce))
+        .layer(access::layer(access))
+        .layer(from_fn_with_state(deadline::Deadlines::new(config, Arc::clone(&streaming)), deadline::enforce))
+        .layer(GrpcWebLayer::new())
+        .layer(from_fn_with_state(limit::Limits::new(config, streaming), limit::enforce))
+        .layer(from_fn(trace::enforce)))
+}
