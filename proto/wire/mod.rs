@@ -1,6 +1,7 @@
 //! The camera's wires, byte by byte. `proto/WIRE.md` is the same in words.
 
 pub mod camera;
+pub mod jpeg;
 
 use std::{fmt, str::FromStr};
 

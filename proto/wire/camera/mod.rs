@@ -46,3 +46,6 @@ pub const MAC_LEN: usize = 16;
 pub const PROOF_LEN: usize = 32;
 /// Bytes of a CRC-32.
 pub const CRC_LEN: usize = 4;
+
+#[cfg(test)]
+mod tests;
