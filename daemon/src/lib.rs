@@ -1,6 +1,7 @@
 //! `larderd`, the hub of Larder.
 
 pub mod access;
+pub mod cameras;
 pub mod certs;
 pub mod clock;
 pub mod db;
@@ -8,6 +9,7 @@ pub mod events;
 pub mod http;
 pub mod hub;
 pub mod outcome;
+pub mod pb_time;
 pub mod recordings;
 pub mod rpc;
 pub mod secrets;

@@ -1,0 +1,210 @@
+//! Cameras in PostgreSQL.
+
+use std::time::Duration;
+
+use larder_proto::wire::CameraId;
+use tokio_postgres::{Row, error::SqlState};
+
+use super::{Camera, Capture, Error, Key, Mode, Recording};
+use crate::{
+    db::{self, Db},
+    secrets::{self, HubKey},
+};
+
+const COLUMNS: &str = "id, name, title, sealed_key, width, height, quality, active_fps, idle_fps, recording_mode, \
+                       max_age, max_bytes, created_at, updated_at";
+
+/// Cameras in PostgreSQL; clones share the pool.
+#[derive(Clone)]
+pub struct Store {
+    db: Db,
+    hub_key: HubKey,
+}
+
+impl Store {
+    /// A store whose keys are sealed with the hub's key.
+    pub fn new(db: Db, hub_key: HubKey) -> Self {
+        Self { db, hub_key }
+    }
+
+    /// All cameras and their keys. A key that does not open is left out and logged: its camera can't connect until
+    /// the key is rotated.
+    pub(super) async fn all(&self) -> Result<Vec<(Camera, Option<Key>)>, Error> {
+        let client = self.db.client().await?;
+        let sql = format!("SELECT {COLUMNS} FROM cameras ORDER BY name");
+        let rows = client.query(&sql, &[]).await.map_err(db::Error::from)?;
+        rows.iter().map(|row| Ok((camera(row)?, self.key(row)?))).collect()
+    }
+
+    /// Adds a camera with a new key.
+    pub(super) async fn insert(&self, camera: &Camera) -> Result<(Camera, Key), Error> {
+        let key = Key(secrets::random()?);
+        let sealed = self.hub_key.seal(camera.id.0.as_bytes(), &key.0)?;
+        let kept = Kept::of(camera);
+        let client = self.db.client().await?;
+        let sql = format!(
+            "INSERT INTO cameras (id, name, title, sealed_key, width, height, quality, active_fps, idle_fps, \
+             recording_mode, max_age, max_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+             RETURNING {COLUMNS}"
+        );
+        let row = client
+            .query_one(
+                &sql,
+                &[
+                    &camera.id.0,
+                    &camera.name,
+                    &camera.title,
+                    &sealed,
+                    &kept.width,
+                    &kept.height,
+                    &kept.quality,
+                    &kept.active_fps,
+                    &kept.idle_fps,
+                    &kept.mode,
+                    &kept.max_age,
+                    &kept.max_bytes,
+                ],
+            )
+            .await
+            .map_err(|error| name_taken(error, &camera.name))?;
+        Ok((self::camera(&row)?, key))
+    }
+
+    /// Changes everything but id, key and times.
+    pub(super) async fn update(&self, camera: &Camera) -> Result<Camera, Error> {
+        let kept = Kept::of(camera);
+        let client = self.db.client().await?;
+        let sql = format!(
+            "UPDATE cameras SET name = $2, title = $3, width = $4, height = $5, quality = $6, active_fps = $7, \
+             idle_fps = $8, recording_mode = $9, max_age = $10, max_bytes = $11, updated_at = now() \
+             WHERE id = $1 RETURNING {COLUMNS}"
+        );
+        let row = client
+            .query_opt(
+                &sql,
+                &[
+                    &camera.id.0,
+                    &camera.name,
+                    &camera.title,
+                    &kept.width,
+                    &kept.height,
+                    &kept.quality,
+                    &kept.active_fps,
+                    &kept.idle_fps,
+                    &kept.mode,
+                    &kept.max_age,
+                    &kept.max_bytes,
+                ],
+            )
+            .await
+            .map_err(|error| name_taken(error, &camera.name))?;
+        self::camera(&row.ok_or_else(|| Error::NotFound(camera.id.to_string()))?)
+    }
+
+    /// Replaces a camera's key.
+    pub(super) async fn rotate_key(&self, id: CameraId) -> Result<Key, Error> {
+        let key = Key(secrets::random()?);
+        let sealed = self.hub_key.seal(id.0.as_bytes(), &key.0)?;
+        let client = self.db.client().await?;
+        let sql = "UPDATE cameras SET sealed_key = $2, updated_at = now() WHERE id = $1";
+        let changed = client.execute(sql, &[&id.0, &sealed]).await.map_err(db::Error::from)?;
+        if changed == 0 { Err(Error::NotFound(id.to_string())) } else { Ok(key) }
+    }
+
+    /// Removes a camera's row; its recordings must be gone before.
+    pub(super) async fn delete(&self, id: CameraId) -> Result<(), Error> {
+        let client = self.db.client().await?;
+        let gone = client.execute("DELETE FROM cameras WHERE id = $1", &[&id.0]).await.map_err(db::Error::from)?;
+        if gone == 0 { Err(Error::NotFound(id.to_string())) } else { Ok(()) }
+    }
+
+    /// Changes as the database tells them.
+    pub(super) fn changes(&self) -> tokio::sync::broadcast::Receiver<db::Change> {
+        self.db.changes()
+    }
+
+    fn key(&self, row: &Row) -> Result<Option<Key>, Error> {
+        let id: uuid::Uuid = get(row, "id")?;
+        let sealed: Vec<u8> = get(row, "sealed_key")?;
+        let key = self.hub_key.open(id.as_bytes(), &sealed).ok().and_then(|bytes| bytes.try_into().ok().map(Key));
+        if key.is_none() {
+            tracing::error!(camera.id = %id, "the camera's key does not open with this hub's key; rotate it");
+        }
+        Ok(key)
+    }
+}
+
+/// A camera's settings as its row keeps them.
+struct Kept {
+    width: i32,
+    height: i32,
+    quality: i32,
+    active_fps: i32,
+    idle_fps: i32,
+    mode: &'static str,
+    max_age: Option<i64>,
+    max_bytes: Option<i64>,
+}
+
+impl Kept {
+    fn of(camera: &Camera) -> Self {
+        let Camera { capture, recording, .. } = camera;
+        let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
+        Self {
+            width: capture.width.into(),
+            height: capture.height.into(),
+            quality: capture.quality.into(),
+            active_fps: capture.active_fps.into(),
+            idle_fps: capture.idle_fps.into(),
+            mode: recording.mode.name(),
+            max_age: recording.max_age.map(|age| whole(age.as_secs())),
+            max_bytes: recording.max_bytes.map(whole),
+        }
+    }
+}
+
+fn camera(row: &Row) -> Result<Camera, Error> {
+    let mode: String = get(row, "recording_mode")?;
+    let max_age: Option<i64> = get(row, "max_age")?;
+    let max_bytes: Option<i64> = get(row, "max_bytes")?;
+    Ok(Camera {
+        id: CameraId(get(row, "id")?),
+        name: get(row, "name")?,
+        title: get(row, "title")?,
+        capture: Capture {
+            width: small(row, "width")?,
+            height: small(row, "height")?,
+            quality: small(row, "quality")?,
+            active_fps: small(row, "active_fps")?,
+            idle_fps: small(row, "idle_fps")?,
+        },
+        recording: Recording {
+            mode: Mode::from_name(&mode).ok_or_else(|| broken(format!("recording_mode is {mode:?}")))?,
+            max_age: max_age.map(|seconds| Duration::from_secs(seconds.unsigned_abs())),
+            max_bytes: max_bytes.map(i64::unsigned_abs),
+        },
+        created_at: get(row, "created_at")?,
+        updated_at: get(row, "updated_at")?,
+    })
+}
+
+fn get<'a, T: tokio_postgres::types::FromSql<'a>>(row: &'a Row, column: &str) -> Result<T, db::Error> {
+    row.try_get(column).map_err(db::Error::Statement)
+}
+
+fn small<T: TryFrom<i32>>(row: &Row, column: &str) -> Result<T, Error> {
+    let value: i32 = get(row, column)?;
+    T::try_from(value).ok().ok_or_else(|| broken(format!("{column} is {value}")))
+}
+
+fn broken(why: String) -> Error {
+    Error::Database(db::Error::Broken { table: "cameras", why })
+}
+
+fn name_taken(error: tokio_postgres::Error, name: &str) -> Error {
+    if error.code() == Some(&SqlState::UNIQUE_VIOLATION) {
+        Error::NameTaken(name.to_owned())
+    } else {
+        Error::Database(error.into())
+    }
+}
