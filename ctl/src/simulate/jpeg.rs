@@ -5,6 +5,7 @@
 //! jpeg-encoder; its own header is thrown away.
 
 use jpeg_encoder::{Encoder, ImageBuffer, JpegColorType, QuantizationTableType, SamplingFactor};
+use larder_proto::wire::camera::Size;
 
 /// Bytes before the entropy data.
 pub const HEADER_LEN: usize = 623;
@@ -51,6 +52,33 @@ pub fn encode(pixels: &[[u8; 3]], size: (u16, u16), quality: Quality) -> Vec<u8>
     out.extend_from_slice(scan);
     out.extend_from_slice(&[0xff, 0xd9]);
     out
+}
+
+/// The size that a JPEG's own header tells.
+pub fn size(file: &[u8]) -> Option<Size> {
+    let frame = segment(file, |marker| matches!(marker, 0xc0..=0xc2))?;
+    let [_, high, low, wide, narrow, ..] = *frame else { return None };
+    Some(Size { width: u16::from_be_bytes([wide, narrow]), height: u16::from_be_bytes([high, low]) })
+}
+
+/// The sensor's quality setting: the first step of the luma table.
+pub fn quality(file: &[u8]) -> Option<u8> {
+    segment(file, |marker| marker == 0xdb)?.get(1).copied()
+}
+
+/// The contents of the first wanted segment before the scan.
+fn segment(file: &[u8], wanted: impl Fn(u8) -> bool) -> Option<&[u8]> {
+    let mut rest = file.strip_prefix(&[0xff, 0xd8])?;
+    loop {
+        let [0xff, marker, high, low, ..] = *rest else { return None };
+        let end = 2 + usize::from(u16::from_be_bytes([high, low]));
+        let contents = rest.get(4..end)?;
+        match marker {
+            marker if wanted(marker) => return Some(contents),
+            0xda => return None,
+            _ => rest = &rest[end..],
+        }
+    }
 }
 
 struct Pixels<'a> {
@@ -260,6 +288,15 @@ mod tests {
     }
 
     #[test]
+    fn a_file_cut_short_tells_nothing() {
+        let file = grey(64, 48, 12);
+        for end in [0, 1, 3, 21, 600] {
+            assert_eq!(size(&file[..end]), None, "{end} bytes");
+        }
+        assert_eq!(size(b"GIF89a"), None);
+    }
+
+    #[test]
     fn a_decoder_reads_the_picture_back() {
         for (width, height) in [(320, 240), (400, 296), (33, 17)] {
             let count = usize::from(width) * usize::from(height);
@@ -268,6 +305,7 @@ mod tests {
             let rgb = decoder.decode().unwrap();
             assert_eq!(decoder.dimensions(), Some((usize::from(width), usize::from(height))));
             assert!(rgb.iter().all(|&value| value.abs_diff(180) < 4));
+            assert_eq!((size(&file), quality(&file)), (Some(Size { width, height }), Some(12)));
         }
     }
 }

@@ -1,5 +1,9 @@
 //! A camera that is a program.
 
+mod backoff;
 pub mod jpeg;
-#[cfg(test)]
-pub mod scene;
+mod link;
+mod scene;
+
+pub use link::{Dial, Link, LinkError};
+pub use scene::Scene;

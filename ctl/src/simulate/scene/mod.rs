@@ -23,7 +23,6 @@ use self::{
 };
 use super::jpeg::{self, Quality};
 
-#[expect(unused_imports, reason = "the session draws lots too")]
 pub(super) use sensor::Dice;
 
 /// Where the clock's display stands, in units of the sheet.
