@@ -9,6 +9,7 @@ pub mod events;
 pub mod http;
 pub mod hub;
 pub mod outcome;
+pub mod parts;
 pub mod pb_time;
 pub mod recordings;
 pub mod rpc;
