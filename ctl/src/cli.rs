@@ -5,11 +5,13 @@ use clap_complete::Shell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Failure, Out,
+    Failure, Out, camera,
     client::Hub,
+    login::{self, LoginArgs},
     profile::{self, Profiles},
-    system,
+    recording, system,
     target::TargetArgs,
+    token,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission.";
@@ -36,6 +38,25 @@ pub enum Command {
     Status,
     /// The versions of this program and of the hub
     Version,
+    /// Cameras: add, change, watch and command them
+    #[command(subcommand)]
+    Camera(camera::Command),
+    /// Recordings: list, play, pin and delete them
+    #[command(subcommand)]
+    Recording(recording::Command),
+    /// Tokens for programs and for hubs elsewhere
+    #[command(subcommand)]
+    Token(token::Command),
+    /// Print a one-time link that signs a browser in as admin
+    SignInLink,
+    /// Sign in to a hub elsewhere and make it the one that commands go to
+    Login(LoginArgs),
+    /// End the session on a hub elsewhere and forget it
+    Logout,
+    /// Who you are to the hub
+    Whoami,
+    /// Fingerprint of this machine's hub's certificate authority, to compare at `login`
+    Authority,
     /// Tell what happens, as it happens, until Ctrl-C
     Events(system::EventsArgs),
     /// Hubs stored by `login`
@@ -62,6 +83,14 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Profile(command) => profile::run(command, out),
         Command::Version => system::version(&cli.target, out).await,
         Command::Status => system::status(&hub(&cli.target).await?, out).await,
+        Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
+        Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
+        Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
+        Command::SignInLink => token::sign_in_link(&hub(&cli.target).await?, out).await,
+        Command::Login(args) => login::login(args, &cli.target, out).await,
+        Command::Logout => login::logout(&cli.target, out).await,
+        Command::Whoami => login::whoami(&hub(&cli.target).await?, out).await,
+        Command::Authority => login::show_authority(&cli.target.authority()?, out),
         Command::Events(args) => system::events(&hub(&cli.target).await?, args, out, stop).await,
     }
 }

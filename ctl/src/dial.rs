@@ -102,7 +102,7 @@ impl DialError {
                  the group, or sign in with `larderctl login`"
                     .to_owned()
             }
-            Self::WrongAuthority { .. } => "pass the hub's own authority with --ca FILE (it is certs/ca.pem in its \
+            Self::WrongAuthority { .. } => "pass the hub's own authority with --ca FILE (it is certs/ca.crt in its \
                  state folder), or sign in again with `larderctl login`; if the hub was not set up anew, somebody \
                  may stand between"
                 .to_owned(),

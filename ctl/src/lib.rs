@@ -10,16 +10,21 @@
 //! [`output`] writes tables for people and JSON for programs; [`failure`] explains what went wrong and decides the
 //! exit code. [`when`] and [`units`] read and write times, durations and sizes.
 
+pub mod camera;
 pub mod cli;
 pub mod client;
 pub mod clock;
 pub mod dial;
 pub mod failure;
+pub mod fetch;
+pub mod login;
 pub mod output;
 pub mod profile;
+pub mod recording;
 pub mod simulate;
 pub mod system;
 pub mod target;
+pub mod token;
 pub mod units;
 pub mod when;
 

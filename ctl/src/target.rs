@@ -14,6 +14,8 @@ use crate::{Failure, dial::DialError, profile::Profiles};
 pub const PORT: u16 = 7442;
 /// The socket in a state folder.
 const SOCKET: &str = "larder.sock";
+/// The certificate authority in a state folder.
+const AUTHORITY: &str = "certs/ca.crt";
 /// State folders looked into when none is named: that of `make run`, then that of the packaged service.
 const STATES: [&str; 2] = ["var", "/var/lib/larder"];
 /// Where Debian keeps the authorities of the world, for hubs with a certificate of their own.
@@ -29,7 +31,7 @@ pub struct TargetArgs {
     /// Address of a hub elsewhere, for example https://pi.local:7442
     #[arg(long, global = true, env = "LARDER_HUB", value_name = "URL")]
     pub hub: Option<String>,
-    /// The hub's certificate authority (certs/ca.pem in its state folder) [default: the system's authorities]
+    /// The hub's certificate authority (certs/ca.crt in its state folder) [default: the system's authorities]
     #[arg(long, global = true, env = "LARDER_CA", value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Token for a hub elsewhere

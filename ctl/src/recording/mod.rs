@@ -1,0 +1,242 @@
+//! Recordings: `larderctl recording …`.
+
+mod range;
+mod view;
+
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use larder_proto::pb::{
+    CreatePlayUrlRequest, DeleteRecordingsRequest, GetRecordingRequest, GetTimelineRequest, ListRecordingsRequest,
+    PinRangeRequest, Recording, StartRecordingRequest, StopRecordingRequest, UnpinRequest,
+    delete_recordings_request::{CameraRange, What},
+};
+
+use crate::{
+    Failure, Out, camera,
+    client::{Hub, long, quick},
+    units::{self, show_bytes},
+    when,
+};
+
+pub use range::{OptionalRange, RequiredRange};
+pub use view::{PinView, RecordingView, TimelineView};
+
+/// The most recordings a hub tells at a time.
+const PAGE: u32 = 1000;
+
+/// What `larderctl recording` can do.
+#[derive(Clone, Debug, Subcommand)]
+pub enum Command {
+    /// List recordings, newest first
+    #[command(visible_alias = "ls")]
+    List {
+        /// Of this camera only
+        camera: Option<String>,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
+        /// How many at most
+        #[arg(long, short = 'n', default_value_t = 50, value_name = "COUNT")]
+        limit: u32,
+    },
+    /// Show everything about one recording
+    Show {
+        /// Its id
+        id: String,
+    },
+    /// Start recording a camera in manual mode
+    Start {
+        /// Its name or id
+        camera: String,
+    },
+    /// Stop recording a camera in manual mode; what was recorded is on disk when this returns
+    Stop {
+        /// Its name or id
+        camera: String,
+    },
+    /// What is recorded, what is not and why, and what is pinned [default: today]
+    Timeline {
+        /// Its name or id
+        camera: String,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
+    },
+    /// Make a URL that plays without signing in, for a while; live unless a time is given
+    PlayUrl {
+        /// Its name or id
+        camera: String,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
+        /// How long the URL works, 1m to 1d
+        #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = units::duration)]
+        valid_for: Duration,
+    },
+    /// Keep a time from being deleted by retention
+    Pin {
+        /// Its name or id
+        camera: String,
+        /// Which time.
+        #[command(flatten)]
+        range: RequiredRange,
+        /// Why, 0 to 200 characters
+        #[arg(long, default_value = "")]
+        note: String,
+    },
+    /// Take a pin away
+    Unpin {
+        /// The pin's id, as `timeline` shows it
+        id: String,
+    },
+    /// Delete a recording, or a time of a camera, for good
+    #[command(visible_alias = "rm")]
+    Delete(DeleteArgs),
+}
+
+/// What to delete.
+#[derive(Args, Clone, Debug)]
+pub struct DeleteArgs {
+    /// A recording's id; or a camera's name or id together with a time
+    pub what: String,
+    /// Which time.
+    #[command(flatten)]
+    pub range: OptionalRange,
+    /// Do not ask
+    #[arg(long, short)]
+    pub yes: bool,
+}
+
+/// Runs a command.
+///
+/// # Errors
+///
+/// The hub refuses or goes away.
+pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failure> {
+    match command {
+        Command::List { camera, range, limit } => list(hub, camera, range, limit, out).await,
+        Command::Show { id } => {
+            let recording = hub.recordings().get_recording(quick(GetRecordingRequest { id })).await?.into_inner();
+            view::show(&RecordingView::of(recording, &Default::default()), out)
+        }
+        Command::Start { camera } => {
+            hub.recordings().start_recording(quick(StartRecordingRequest { camera: camera.clone() })).await?;
+            out.done(&format!("recording {camera} until `larderctl recording stop {camera}`"))
+        }
+        Command::Stop { camera } => {
+            let working = out.working("finishing the last fragment");
+            hub.recordings().stop_recording(quick(StopRecordingRequest { camera: camera.clone() })).await?;
+            drop(working);
+            out.done(&format!("stopped recording {camera}"))
+        }
+        Command::Timeline { camera, range } => timeline(hub, camera, range, out).await,
+        Command::PlayUrl { camera, range, valid_for } => play_url(hub, camera, range, valid_for, out).await,
+        Command::Pin { camera, range, note } => {
+            let range = Some(range.wire(out)?);
+            let pin = hub.recordings().pin_range(quick(PinRangeRequest { camera, range, note })).await?.into_inner();
+            let view = PinView::from(pin);
+            out.one(&view, |out| out.line(&format!("pinned; take it away with: larderctl recording unpin {}", view.id)))
+        }
+        Command::Unpin { id } => {
+            hub.recordings().unpin(quick(UnpinRequest { id })).await?;
+            out.done("unpinned; retention may delete it now")
+        }
+        Command::Delete(args) => delete(hub, args, out).await,
+    }
+}
+
+async fn list(
+    hub: &Hub,
+    camera: Option<String>,
+    range: OptionalRange,
+    limit: u32,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let range = range.wire(out)?;
+    let camera = camera.unwrap_or_default();
+    let mut recordings: Vec<Recording> = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let missing = limit.saturating_sub(u32::try_from(recordings.len()).unwrap_or(u32::MAX));
+        if missing == 0 {
+            out.note(&format!("only the newest {limit} are listed: more with --limit"));
+            break;
+        }
+        let page_size = i32::try_from(missing.min(PAGE)).unwrap_or(i32::MAX);
+        let request = ListRecordingsRequest { camera: camera.clone(), range, page_size, page_token };
+        let mut page = hub.recordings().list_recordings(quick(request)).await?.into_inner();
+        recordings.append(&mut page.recordings);
+        if page.next_page_token.is_empty() {
+            break;
+        }
+        page_token = page.next_page_token;
+    }
+    let names = camera::all(hub).await?.into_iter().map(|camera| (camera.id, camera.name)).collect();
+    let views: Vec<_> = recordings.into_iter().map(|recording| RecordingView::of(recording, &names)).collect();
+    if views.is_empty() && !out.is_json() {
+        return out.line("nothing recorded");
+    }
+    view::list(&views, out)
+}
+
+async fn timeline(hub: &Hub, camera: String, range: OptionalRange, out: &mut Out) -> Result<(), Failure> {
+    let range = match range.wire(out)? {
+        Some(range) => range,
+        None => range::today(out)?,
+    };
+    let request = GetTimelineRequest { camera, range: Some(range) };
+    let timeline = hub.recordings().get_timeline(quick(request)).await?.into_inner();
+    view::timeline(&TimelineView::from(timeline), out)
+}
+
+async fn play_url(
+    hub: &Hub,
+    camera: String,
+    range: OptionalRange,
+    valid_for: Duration,
+    out: &mut Out,
+) -> Result<(), Failure> {
+    let valid_seconds = u32::try_from(valid_for.as_secs()).unwrap_or(u32::MAX);
+    let request = CreatePlayUrlRequest { camera, range: range.wire(out)?, valid_seconds };
+    let answer = hub.recordings().create_play_url(quick(request)).await?.into_inner();
+    let expires_at = when::from_wire(answer.expires_at.as_ref());
+    let view = view::PlayUrlView { path: answer.path, urls: answer.urls, expires_at };
+    out.one(&view, |out| {
+        for url in if view.urls.is_empty() { std::slice::from_ref(&view.path) } else { view.urls.as_slice() } {
+            out.line(url)?;
+        }
+        if let Some(at) = view.expires_at {
+            out.note(&format!("until {}; play it with VLC, mpv or ffplay", when::show(at, out.zone())));
+        }
+        Ok(())
+    })
+}
+
+async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failure> {
+    let (question, what) = match args.range.wire(out)? {
+        Some(range) => {
+            let shown = range::show(&range, out);
+            (
+                format!("Delete everything recorded of \"{}\" {shown}? Whole segments of about a minute go.", args.what),
+                What::CameraRange(CameraRange { camera: args.what, range: Some(range) }),
+            )
+        }
+        None if args.what.parse::<uuid::Uuid>().is_ok() => {
+            (format!("Delete recording {}?", args.what), What::RecordingId(args.what))
+        }
+        None => {
+            return Err(Failure::Usage(format!(
+                "\"{}\" is no recording's id; to delete a time of a camera name it with --from and --to, or --day",
+                args.what
+            )));
+        }
+    };
+    out.confirm(&question, args.yes)?;
+    let working = out.working("deleting files");
+    let request = DeleteRecordingsRequest { what: Some(what) };
+    let answer = hub.recordings().delete_recordings(long(request)).await?.into_inner();
+    drop(working);
+    let view = view::DeletedView { segments: answer.segments, bytes: answer.bytes };
+    out.one(&view, |out| out.line(&format!("deleted {} segments, {}", view.segments, show_bytes(view.bytes))))
+}
