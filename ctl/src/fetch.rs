@@ -40,7 +40,9 @@ pub struct Fetched {
 pub async fn fetch(hub: &Hub, path: &str) -> Result<Fetched, Failure> {
     let target = match hub.target() {
         Target::Socket(_) => hub.target().clone(),
-        Target::Remote(remote) => Target::Remote(crate::target::Remote { port: https_port(hub).await?, ..remote.clone() }),
+        Target::Remote(remote) => {
+            Target::Remote(crate::target::Remote { port: https_port(hub).await?, ..remote.clone() })
+        }
     };
     timeout(PATIENCE, get(&target, path))
         .await
@@ -133,7 +135,8 @@ mod tests {
     #[tokio::test]
     async fn a_picture_comes_over_the_socket() {
         let (result, asked) =
-            answer(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nx-captured-at: now\r\nconnection: close\r\n\r\njpeg").await;
+            answer(b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\nx-captured-at: now\r\nconnection: close\r\n\r\njpeg")
+                .await;
         let fetched = result.expect("a picture");
         assert_eq!((&fetched.body[..], fetched.headers["x-captured-at"].as_bytes()), (&b"jpeg"[..], &b"now"[..]));
         assert!(asked.starts_with("GET /cameras/fridge/snapshot.jpg HTTP/1.1\r\nhost: localhost\r\n"), "{asked}");

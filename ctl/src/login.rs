@@ -4,7 +4,8 @@ mod trust;
 
 use clap::Args;
 use larder_proto::pb::{
-    AccessState, GetAccessStateRequest, SignInRequest, SignOutRequest, sign_in_request::{Credentials, Password},
+    AccessState, GetAccessStateRequest, SignInRequest, SignOutRequest,
+    sign_in_request::{Credentials, Password},
 };
 use serde::Serialize;
 
@@ -88,7 +89,10 @@ pub async fn login(args: LoginArgs, target: &TargetArgs, out: &mut Out) -> Resul
     let view = View { profile: &name, hub: &url, name: &identity.name, role: role_name(identity.role()) };
     out.one(&view, |out| {
         out.line(&format!("signed in to {url} as {} ({})", view.name, view.role))?;
-        out.line(&format!("commands go there now; back to this machine's hub: larderctl profile use {}", Profiles::LOCAL))
+        out.line(&format!(
+            "commands go there now; back to this machine's hub: larderctl profile use {}",
+            Profiles::LOCAL
+        ))
     })
 }
 

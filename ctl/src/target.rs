@@ -121,16 +121,28 @@ impl TargetArgs {
     }
 
     fn local(&self) -> Result<Target, Failure> {
+        self.find(SOCKET).map(Target::Socket).map_err(|tried| DialError::NotRunning { tried }.into())
+    }
+
+    /// The certificate authority of the hub on this machine.
+    ///
+    /// # Errors
+    ///
+    /// There is none in the state folders.
+    pub fn authority(&self) -> Result<PathBuf, Failure> {
+        self.find(AUTHORITY).map_err(|tried| {
+            Failure::Usage(format!("there is no {}: name the hub's state folder with --state", tried.join(" nor ")))
+        })
+    }
+
+    /// A file in the state folder that is named, or in the first that has it; else those tried.
+    fn find(&self, file: &str) -> Result<PathBuf, Vec<String>> {
         if let Some(state) = &self.state {
-            return Ok(Target::Socket(state.join(SOCKET)));
+            return Ok(state.join(file));
         }
-        let sockets = STATES.map(|state| Path::new(state).join(SOCKET));
-        match sockets.iter().find(|socket| socket.exists()) {
-            Some(socket) => Ok(Target::Socket(socket.clone())),
-            None => {
-                Err(DialError::NotRunning { tried: sockets.map(|path| path.display().to_string()).to_vec() }.into())
-            }
-        }
+        let paths = STATES.map(|state| Path::new(state).join(file));
+        let found = paths.iter().find(|path| path.exists()).cloned();
+        found.ok_or_else(|| paths.map(|path| path.display().to_string()).to_vec())
     }
 }
 

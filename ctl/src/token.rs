@@ -109,11 +109,8 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
             list(&tokens.into_iter().map(View::from).collect::<Vec<_>>(), out)
         }
         Command::Create { name, role, valid_for } => {
-            let request = CreateTokenRequest {
-                name,
-                role: Role::from(role).into(),
-                valid_for: valid_for.map(units::to_wire),
-            };
+            let request =
+                CreateTokenRequest { name, role: Role::from(role).into(), valid_for: valid_for.map(units::to_wire) };
             let answer = hub.access().create_token(quick(request)).await?.into_inner();
             let view = View { secret: Some(answer.secret.clone()), ..answer.token.unwrap_or_default().into() };
             out.one(&view, |out| {

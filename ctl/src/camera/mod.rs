@@ -24,7 +24,7 @@ use crate::{
 pub use control::{Control, ControlArgs};
 pub use settings::{Limit, Mode, Settings};
 pub use snapshot::SnapshotArgs;
-pub use view::{CameraView, StatusView};
+pub use view::{CameraView, SensorView, StatusView, TelemetryView};
 pub use watch::WatchArgs;
 
 /// How many cameras are asked for at a time.
@@ -182,8 +182,7 @@ async fn set(hub: &Hub, args: SetArgs, out: &mut Out) -> Result<(), Failure> {
     if paths.is_empty() {
         return Err(Failure::Usage("nothing to change: `larderctl camera set --help` lists the settings".to_owned()));
     }
-    let request =
-        UpdateCameraRequest { camera: Some(camera), update_mask: Some(prost_types::FieldMask { paths }) };
+    let request = UpdateCameraRequest { camera: Some(camera), update_mask: Some(prost_types::FieldMask { paths }) };
     let camera = hub.cameras().update_camera(quick(request)).await?.into_inner();
     view::show(&CameraView::from(camera), out)
 }

@@ -163,9 +163,7 @@ pub fn show_authority(file: &Path, out: &mut Out) -> Result<(), Failure> {
     let certificates = read_authorities(file)?;
     let fingerprint = certificates.first().map(fingerprint).unwrap_or_default();
     let view = View { file, fingerprint: &fingerprint };
-    out.one(&view, |out| {
-        out.fields(&[("File", file.display().to_string()), ("SHA-256", fingerprint.clone())])
-    })
+    out.one(&view, |out| out.fields(&[("File", file.display().to_string()), ("SHA-256", fingerprint.clone())]))
 }
 
 #[cfg(test)]

@@ -20,7 +20,7 @@ use crate::{
 };
 
 pub use range::{OptionalRange, RequiredRange};
-pub use view::{PinView, RecordingView, TimelineView};
+pub use view::{GapView, PinView, RecordingView, SpanView, TimelineView};
 
 /// The most recordings a hub tells at a time.
 const PAGE: u32 = 1000;
@@ -218,7 +218,10 @@ async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failur
         Some(range) => {
             let shown = range::show(&range, out);
             (
-                format!("Delete everything recorded of \"{}\" {shown}? Whole segments of about a minute go.", args.what),
+                format!(
+                    "Delete everything recorded of \"{}\" {shown}? Whole segments of about a minute go.",
+                    args.what
+                ),
                 What::CameraRange(CameraRange { camera: args.what, range: Some(range) }),
             )
         }

@@ -180,12 +180,7 @@ pub(super) fn show(view: &RecordingView, out: &mut Out) -> Result<(), Failure> {
             ("Picture", format!("{}×{}, {}", view.width, view.height, view.codec)),
             (
                 "On disk",
-                format!(
-                    "{} in {} segments, {} fragments",
-                    show_bytes(view.size_bytes),
-                    view.segments,
-                    view.fragments
-                ),
+                format!("{} in {} segments, {} fragments", show_bytes(view.size_bytes), view.segments, view.fragments),
             ),
             ("Pinned", if view.pinned { "yes" } else { "no" }.to_owned()),
         ])
