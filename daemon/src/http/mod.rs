@@ -1,5 +1,6 @@
 //! HTTP: live pictures, recordings, the web UI, health, and the listeners that gRPC shares.
 
+pub mod hls;
 pub mod listen;
 
 use std::net::{Ipv6Addr, SocketAddr};

@@ -6,6 +6,8 @@
 
 mod index;
 mod store;
+#[cfg(test)]
+pub(crate) mod testing;
 mod timeline;
 
 use std::ops::Range;
@@ -136,6 +138,18 @@ impl GapReason {
     /// The reason with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+}
+
+/// How a camera is found by what a request calls it.
+pub trait FindCamera: Send + Sync + 'static {
+    /// The camera with that id or name.
+    fn find(&self, id_or_name: &str) -> Option<CameraId>;
+}
+
+impl<F: Fn(&str) -> Option<CameraId> + Send + Sync + 'static> FindCamera for F {
+    fn find(&self, id_or_name: &str) -> Option<CameraId> {
+        self(id_or_name)
     }
 }
 

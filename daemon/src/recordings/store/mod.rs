@@ -162,3 +162,6 @@ fn signed(value: u64) -> i64 {
 fn uuid_of(camera: Option<CameraId>) -> Option<Uuid> {
     camera.map(|camera| camera.0)
 }
+
+#[cfg(test)]
+mod tests;

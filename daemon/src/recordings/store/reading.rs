@@ -53,6 +53,13 @@ pub struct Stamp {
     bounds: Option<(Timestamp, Timestamp)>,
 }
 
+#[cfg(test)]
+impl Stamp {
+    pub(crate) fn for_test(segments: i64) -> Self {
+        Self { segments, fragments: 0, bytes: 0, newest_row: 0, bounds: None }
+    }
+}
+
 const IN_RANGE: &str = "s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2 AND s.started_at > $4
                         AND s.deleting_since IS NULL";
 

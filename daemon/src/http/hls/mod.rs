@@ -1,0 +1,186 @@
+//! Recordings as HLS: playlists from rows, media from files.
+//!
+//! A playlist names fragments as byte ranges of segment files, with the init section of their run. Numbers come from
+//! stored ordinals, so that a fragment keeps its number for ever.
+
+mod answer;
+mod cache;
+mod media;
+mod moment;
+mod playlist;
+mod ranges;
+mod window;
+
+use std::{ops::Range, path::PathBuf, sync::Arc};
+
+use axum::{
+    Router,
+    extract::{Path, RawQuery, State},
+    response::{IntoResponse as _, Response},
+    routing::get,
+};
+use http::{Extensions, HeaderMap};
+use jiff::{SignedDuration, Timestamp};
+use larder_proto::wire::CameraId;
+use tokio::sync::Semaphore;
+
+use crate::{
+    access::Caller,
+    clock::Clock,
+    outcome::{Kind, Refusal},
+    recordings::{FindCamera, Store},
+};
+use answer::Text;
+use cache::Cache;
+use window::{Floors, Item};
+
+/// Every route, for the table of permissions. All of them are media: `{camera}` is an id or a name.
+pub const ROUTES: &[(&str, &str)] = &[
+    ("GET", "/hls/{camera}/live.m3u8"),
+    ("GET", "/hls/{camera}/{from}/{to}"),
+    ("GET", "/hls/{camera}/runs/{run}/init.mp4"),
+    ("GET", "/hls/{camera}/runs/{run}/{segment}"),
+];
+
+/// The longest range of one playlist: a day, and the hour that a change of zone adds to it.
+pub const LONGEST_RANGE: SignedDuration = SignedDuration::from_hours(25);
+
+/// Rows that cover the live window even when every segment is a short run of its own.
+const LIVE_SEGMENTS: u32 = 32;
+/// A day's playlist is 5 MB of text; two at a time leave a Pi's other cores to the recorder.
+const BUILDS_AT_ONCE: usize = 2;
+
+/// What HLS needs.
+#[derive(Clone)]
+pub struct Deps {
+    /// Rows.
+    pub store: Store,
+    /// Cameras by id or name.
+    pub cameras: Arc<dyn FindCamera>,
+    /// The folder that holds `<camera UUID>/<day>/<run>`.
+    pub root: PathBuf,
+    /// What is closed lies before its now.
+    pub clock: Clock,
+}
+
+struct Hls {
+    deps: Deps,
+    cache: Cache,
+    floors: Floors,
+    builds: Semaphore,
+}
+
+/// The routes, whole.
+pub fn routes(deps: Deps) -> Router<()> {
+    let hls = Hls { deps, cache: Cache::default(), floors: Floors::default(), builds: Semaphore::new(BUILDS_AT_ONCE) };
+    Router::new()
+        .route("/hls/{camera}/live.m3u8", get(live))
+        .route("/hls/{camera}/{from}/{to}", get(between))
+        .route("/hls/{camera}/runs/{run}/init.mp4", get(media::init))
+        .route("/hls/{camera}/runs/{run}/{segment}", get(media::segment))
+        .with_state(Arc::new(hls))
+}
+
+impl Hls {
+    fn camera(&self, id_or_name: &str) -> Result<CameraId, Refusal> {
+        let camera = self.deps.cameras.find(id_or_name);
+        camera.ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {id_or_name:?}")))
+    }
+
+    /// Builds text off the threads that serve requests.
+    async fn build(&self, items: Vec<Item>, kind: playlist::Playlist) -> Result<Text, Refusal> {
+        let _permit = self.builds.acquire().await.map_err(Refusal::internal)?;
+        let built = tokio::task::spawn_blocking(move || {
+            let text = kind.write(&items)?;
+            Ok::<_, playlist::WriteError>(Text::new(&text))
+        });
+        built.await.map_err(Refusal::internal)?.map_err(Refusal::internal)
+    }
+}
+
+async fn live(
+    State(hls): State<Arc<Hls>>,
+    Path(camera): Path<String>,
+    RawQuery(query): RawQuery,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let caller = Caller::of(&extensions)?;
+    let id = hls.camera(&camera)?;
+    let now = hls.deps.clock.now();
+    if !caller.may_play(id, now, Timestamp::MAX) {
+        return Err(beyond_grant());
+    }
+    let played = hls.deps.store.newest_segments(id, LIVE_SEGMENTS).await?;
+    let mut items = window::live(&window::items(&played), |first, last| hls.floors.raise(id, first, last));
+    items.retain(|item| caller.may_fetch(id, item.start, item.end()));
+    if items.is_empty() {
+        return Err(Refusal::new(Kind::NotFound, format!("nothing is recorded of camera {camera:?}")));
+    }
+    let text = hls.build(items, playlist::Playlist::Live { grant: grant_of(query.as_deref()) }).await?;
+    Ok(text.answer(&headers).into_response())
+}
+
+async fn between(
+    State(hls): State<Arc<Hls>>,
+    Path((camera, from, to)): Path<(String, String, String)>,
+    RawQuery(query): RawQuery,
+    extensions: Extensions,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    let caller = Caller::of(&extensions)?;
+    let id = hls.camera(&camera)?;
+    let range = asked(&from, &to)?;
+    if !caller.may_play(id, range.start, range.end) {
+        return Err(beyond_grant());
+    }
+    let stamp = hls.deps.store.stamp(id, &range).await?;
+    let grant = grant_of(query.as_deref());
+    if grant.is_none()
+        && let Some(text) = hls.cache.find(id, &range, &stamp)
+    {
+        return Ok(text.answer(&headers).into_response());
+    }
+
+    let played = hls.deps.store.segments_between(id, &range).await?;
+    let items = window::between(&window::items(&played), &range);
+    if items.is_empty() {
+        let message = format!("nothing is recorded of camera {camera:?} from {} to {}", range.start, range.end);
+        return Err(Refusal::new(Kind::NotFound, message));
+    }
+    // A grant's text is its owner's alone; what may still grow is built anew each time.
+    let keep =
+        grant.is_none() && range.end <= hls.deps.clock.now() && played.iter().all(|played| played.segment.closed);
+    let text = hls.build(items, playlist::Playlist::Closed { grant }).await?;
+    if keep {
+        hls.cache.keep(id, &range, stamp, &text);
+    }
+    Ok(text.answer(&headers).into_response())
+}
+
+fn asked(from: &str, to: &str) -> Result<Range<Timestamp>, Refusal> {
+    let to = to
+        .strip_suffix(".m3u8")
+        .ok_or_else(|| Refusal::new(Kind::NotFound, "a playlist's path ends in .m3u8".to_owned()))?;
+    let range = moment::parse("from", from)?..moment::parse("to", to)?;
+    if range.is_empty() {
+        return Err(Refusal::field("to", format!("{} is not after {}", range.end, range.start)));
+    }
+    if range.end.duration_since(range.start) > LONGEST_RANGE {
+        return Err(Refusal::field("to", format!("more than {} hours after from", LONGEST_RANGE.as_hours())));
+    }
+    Ok(range)
+}
+
+/// The signed part of a play URL, which media URLs carry on.
+fn grant_of(query: Option<&str>) -> Option<String> {
+    let allowed = |c: char| c.is_ascii_alphanumeric() || "-_.~%=".contains(c);
+    query?.split('&').find(|pair| pair.starts_with("grant=") && pair.chars().all(allowed)).map(str::to_owned)
+}
+
+fn beyond_grant() -> Refusal {
+    Refusal::new(Kind::PermissionDenied, "the play URL does not reach so far")
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,1 @@
+//! The routes against a real PostgreSQL and real files.
