@@ -1,0 +1,214 @@
+import type Hls from 'hls.js';
+import type { Fragment } from 'hls.js';
+import { mediaAt, wallAt, type Piece } from './mapping';
+
+/** Where playback stands. */
+export type State = 'idle' | 'loading' | 'ready' | 'end' | 'failed';
+
+const HOUR_MS = 3_600_000;
+/** A recording that goes on is asked for again this often while it is played at its end. */
+const AGAIN_MS = 4000;
+
+/**
+ * Plays a camera's recordings by the clock on the wall.
+ *
+ * Playlists are asked for by whole hours, which the hub keeps ready once they are over. At the end of an hour,
+ * or in a gap, it goes on with what was recorded next.
+ */
+export class Playback {
+  state = $state<State>('idle');
+  playing = $state(false);
+  /** The moment on the screen, or the one asked for while it loads. */
+  wall = $state(0);
+  rate = $state(1);
+  error = $state('');
+
+  readonly #camera: string;
+  /** Tells where the next recording begins, at or after a moment. */
+  readonly #next: (wall: number) => number | null;
+  #video: HTMLVideoElement | null = null;
+  #hls: Hls | null = null;
+  #hour = 0;
+  #pieces: Piece[] = [];
+  #wanted: number | null = null;
+  #again: ReturnType<typeof setTimeout> | undefined;
+  #turn = 0;
+
+  constructor(camera: string, next: (wall: number) => number | null) {
+    this.#camera = camera;
+    this.#next = next;
+  }
+
+  /** Takes the video element it plays in; the returned function gives it back. */
+  attach(video: HTMLVideoElement): () => void {
+    this.#video = video;
+    const listeners: [string, () => void][] = [
+      ['timeupdate', () => this.#tell()],
+      ['seeked', () => this.#tell()],
+      ['loadeddata', () => (this.state = 'ready')],
+      ['playing', () => this.#began()],
+      ['pause', () => (this.playing = false)],
+      ['ended', () => void this.#goOn()],
+    ];
+    for (const [name, listener] of listeners) video.addEventListener(name, listener);
+    return () => {
+      for (const [name, listener] of listeners) video.removeEventListener(name, listener);
+      this.#unload();
+      this.#video = null;
+    };
+  }
+
+  /** Goes to a moment, or to the first recorded one after it. */
+  async seek(wall: number, { play = this.playing }: { play?: boolean } = {}) {
+    const at = this.#next(wall);
+    if (at === null || !this.#video) {
+      this.wall = wall;
+      this.state = 'end';
+      this.#video?.pause();
+      return;
+    }
+    this.wall = at;
+    clearTimeout(this.#again);
+    const media = this.#holds(at) ? mediaAt(this.#pieces, at) : null;
+    if (media !== null && this.#hls) {
+      this.#video.currentTime = media;
+      this.state = this.#video.readyState >= 2 ? 'ready' : 'loading';
+    } else {
+      await this.#load(at);
+    }
+    if (play) await this.#play();
+  }
+
+  async toggle() {
+    if (!this.#video) return;
+    if (!this.#video.paused) this.#video.pause();
+    else if (this.state === 'end' || this.state === 'idle') await this.seek(this.wall, { play: true });
+    else await this.#play();
+  }
+
+  /** Steps by milliseconds, over gaps. */
+  async step(ms: number) {
+    await this.seek(this.wall + ms);
+  }
+
+  /** Steps by a frame, standing still. */
+  stepFrame(frames: number, fps: number) {
+    if (!this.#video || this.state !== 'ready') return;
+    this.#video.pause();
+    this.#video.currentTime += frames / Math.max(1, fps);
+  }
+
+  setRate(rate: number) {
+    this.rate = rate;
+    if (this.#video) this.#video.playbackRate = rate;
+  }
+
+  #holds(wall: number): boolean {
+    return wall >= this.#hour && wall < this.#hour + HOUR_MS;
+  }
+
+  async #play() {
+    try {
+      await this.#video?.play();
+    } catch {
+      // The browser may want a press of the button first, or another seek came between.
+    }
+  }
+
+  async #load(at: number) {
+    const turn = ++this.#turn;
+    this.#unload();
+    this.state = 'loading';
+    this.error = '';
+    this.#hour = Math.floor(at / HOUR_MS) * HOUR_MS;
+    this.#wanted = at;
+    const { default: Player } = await import('hls.js/light');
+    if (turn !== this.#turn || !this.#video) return;
+    // Fragments are MP4 already, so there is nothing for a worker to do.
+    const hls = new Player({
+      enableWorker: false,
+      autoStartLoad: false,
+      backBufferLength: 60,
+      maxBufferLength: 20,
+    });
+    this.#hls = hls;
+    hls.on(Player.Events.LEVEL_UPDATED, (_event, { details }) => this.#know(details.fragments));
+    hls.on(Player.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.#know(details.fragments));
+    hls.on(Player.Events.LEVEL_LOADED, (_event, { details }) => {
+      this.#know(details.fragments);
+      this.#start(hls);
+    });
+    hls.on(Player.Events.MANIFEST_PARSED, () => hls.startLoad(0));
+    hls.on(Player.Events.ERROR, (_event, data) => {
+      if (!data.fatal) return;
+      this.state = 'failed';
+      this.error =
+        data.response?.code === 404
+          ? 'This is no longer kept.'
+          : `The recording could not be played (${data.details}).`;
+    });
+    hls.loadSource(this.#url());
+    hls.attachMedia(this.#video);
+    this.#video.defaultPlaybackRate = this.rate;
+    this.#video.playbackRate = this.rate;
+  }
+
+  #url(): string {
+    const time = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z');
+    return `/hls/${encodeURIComponent(this.#camera)}/${time(this.#hour)}/${time(this.#hour + HOUR_MS)}.m3u8`;
+  }
+
+  #know(fragments: readonly Fragment[]) {
+    this.#pieces = fragments.flatMap(({ start, duration, programDateTime }) =>
+      programDateTime === null ? [] : [{ start, duration, wall: programDateTime }],
+    );
+  }
+
+  #start(hls: Hls) {
+    if (this.#wanted === null) return;
+    const media = mediaAt(this.#pieces, this.#wanted);
+    this.#wanted = null;
+    if (media === null) {
+      void this.#goOn();
+      return;
+    }
+    hls.startLoad(media);
+    if (this.#video) this.#video.currentTime = media;
+  }
+
+  /** What was loaded is over: on with the next recording, or with more of this one. */
+  async #goOn() {
+    const last = this.#pieces.at(-1);
+    const end = last ? last.wall + last.duration * 1000 : this.#hour + HOUR_MS;
+    const next = this.#next(end);
+    const play = this.playing || (this.#video?.ended ?? false);
+    if (next !== null && !(this.#holds(next) && next - end < 250)) {
+      if (!this.#holds(next)) return this.seek(next, { play });
+    }
+    this.state = 'end';
+    this.playing = false;
+    if (next === null && Date.now() - end > 30_000) return;
+    // The end of a recording that goes on: there will be more of it.
+    this.#again = setTimeout(() => {
+      void this.#load(end).then(() => (play ? this.#play() : undefined));
+    }, AGAIN_MS);
+  }
+
+  #began() {
+    this.playing = true;
+    this.state = 'ready';
+  }
+
+  #tell() {
+    if (!this.#video || this.#video.seeking || this.state === 'loading') return;
+    const wall = wallAt(this.#pieces, this.#video.currentTime);
+    if (wall !== null) this.wall = wall;
+  }
+
+  #unload() {
+    clearTimeout(this.#again);
+    this.#hls?.destroy();
+    this.#hls = null;
+    this.#pieces = [];
+  }
+}

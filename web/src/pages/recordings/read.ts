@@ -1,0 +1,31 @@
+import { timestampFromMs, timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
+import { recordings } from '../../api/client';
+import type { Day } from './strip';
+
+/** What is known of a camera in a range; what still goes on ends now. */
+export async function readTimeline(
+  camera: string,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): Promise<Day> {
+  const range = { from: timestampFromMs(from), to: timestampFromMs(to) };
+  const timeline = await recordings.getTimeline({ camera, range }, { signal });
+  const end = Math.min(to, Date.now());
+  const ms = (at: Timestamp | undefined, missing: number) => (at ? timestampMs(at) : missing);
+  return {
+    spans: timeline.spans.map((span) => ({ from: ms(span.startedAt, from), to: ms(span.endedAt, end) })),
+    gaps: timeline.gaps.map((gap) => ({
+      from: ms(gap.startedAt, from),
+      to: ms(gap.endedAt, end),
+      reason: gap.reason,
+    })),
+    pins: timeline.pins.map((pin) => ({
+      from: ms(pin.range?.from, from),
+      to: ms(pin.range?.to, to),
+      id: pin.id,
+      note: pin.note,
+    })),
+    sizeBytes: timeline.spans.reduce((sum, span) => sum + Number(span.sizeBytes), 0),
+  };
+}
