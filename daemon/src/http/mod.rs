@@ -1,11 +1,18 @@
 //! HTTP: live pictures, recordings, the web UI, health, and the listeners that gRPC shares.
 
+mod assets;
+pub mod health;
 pub mod hls;
 pub mod listen;
+pub mod live;
+pub mod metrics;
+mod router;
 
 use std::net::{Ipv6Addr, SocketAddr};
 
 use serde::Deserialize;
+
+pub use router::{Parts, router, routes};
 
 /// Enough for 50 viewers with a few connections each, and a burst; each costs about 30 KiB when idle.
 const DEFAULT_MAX_CONNECTIONS: usize = 1024;

@@ -1,0 +1,77 @@
+//! The upgrade of `GET /cameras/{camera}/live`.
+
+use axum::{
+    extract::{Path, State, WebSocketUpgrade},
+    response::Response,
+};
+use http::{Extensions, HeaderMap, Uri, header};
+
+use super::{Live, session::Session, window::Window};
+use crate::{
+    access::Caller,
+    outcome::{Kind, Refusal},
+};
+
+/// What a viewer may send at once: acknowledgements of 8 bytes, pongs of 125 at most.
+const MAX_MESSAGE: usize = 1024;
+
+pub(super) async fn upgrade(
+    State(live): State<Live>,
+    Path(camera): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    extensions: Extensions,
+    upgrade: WebSocketUpgrade,
+) -> Result<Response, Refusal> {
+    let revoked = Caller::of(&extensions)?.revoked.clone();
+    check_origin(&uri, &headers)?;
+    let topic = live.topic(&camera)?;
+    let (camera, viewer) = (topic.camera(), topic.viewer());
+    let tasks = live.tasks.clone();
+    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
+    Ok(upgrade.on_upgrade(async move |socket| {
+        let session = Session { socket, camera, viewer, live, revoked, window: Window::default() };
+        // An error means that the runtime is going away.
+        let _ = tasks.spawn(session.run()).await;
+    }))
+}
+
+/// A page of another site must not open a socket with the cookie of this one: browsers send it along and leave the
+/// decision to the server (RFC 6455 10.2). Programs that are not browsers send no origin.
+fn check_origin(uri: &Uri, headers: &HeaderMap) -> Result<(), Refusal> {
+    let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
+    let origin = origin.to_str().ok().and_then(|origin| origin.parse::<Uri>().ok());
+    let from = origin.as_ref().and_then(Uri::authority).map(http::uri::Authority::as_str);
+    let host = headers.get(header::HOST).and_then(|host| host.to_str().ok());
+    let host = host.or_else(|| uri.authority().map(http::uri::Authority::as_str));
+    match (from, host) {
+        (Some(from), Some(host)) if from.eq_ignore_ascii_case(host) => Ok(()),
+        _ => Err(Refusal::new(Kind::PermissionDenied, "a page of another site may not look")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(origin: Option<&str>, host: Option<&str>) -> bool {
+        let mut headers = HeaderMap::new();
+        for (name, value) in [(header::ORIGIN, origin), (header::HOST, host)] {
+            if let Some(value) = value {
+                headers.insert(name, value.parse().expect("a value"));
+            }
+        }
+        check_origin(&Uri::from_static("/cameras/fridge/live"), &headers).is_ok()
+    }
+
+    #[test]
+    fn only_the_hubs_own_pages_may_look() {
+        assert!(check(Some("http://fridgepi:8080"), Some("fridgepi:8080")));
+        assert!(check(Some("https://FridgePi.local"), Some("fridgepi.local")));
+        assert!(check(None, Some("fridgepi:8080")));
+        assert!(!check(Some("http://fridgepi:8081"), Some("fridgepi:8080")));
+        assert!(!check(Some("https://evil.example"), Some("fridgepi:8080")));
+        assert!(!check(Some("null"), Some("fridgepi:8080")));
+        assert!(!check(Some("http://fridgepi:8080"), None));
+    }
+}

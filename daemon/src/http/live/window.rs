@@ -1,0 +1,78 @@
+//! Which frames are on their way.
+
+use std::{collections::VecDeque, time::Duration};
+
+use tokio::time::Instant;
+
+use super::wire::WINDOW;
+
+/// How long a full window may stay full.
+pub(super) const ACK_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The frames sent and not acknowledged, oldest first.
+#[derive(Default)]
+pub(super) struct Window {
+    sequences: VecDeque<u64>,
+    full_since: Option<Instant>,
+}
+
+impl Window {
+    /// Whether another frame may be sent.
+    pub(super) fn is_open(&self) -> bool {
+        self.sequences.len() < WINDOW
+    }
+
+    /// Notes a frame that was sent.
+    pub(super) fn sent(&mut self, sequence: u64) {
+        self.sequences.push_back(sequence);
+        if !self.is_open() {
+            self.full_since = Some(Instant::now());
+        }
+    }
+
+    /// Takes an acknowledgement, of that frame and those before it. One that is not on its way changes nothing.
+    pub(super) fn acknowledged(&mut self, sequence: u64) {
+        if let Some(position) = self.sequences.iter().position(|sent| *sent == sequence) {
+            self.sequences.drain(..=position);
+            self.full_since = None;
+        }
+    }
+
+    /// When the viewer is given up, as things stand; `None` while the window is open.
+    pub(super) fn deadline(&self) -> Option<Instant> {
+        self.full_since.map(|since| since + ACK_TIMEOUT)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn four_frames_fill_it_and_an_acknowledgement_opens_it() {
+        let mut window = Window::default();
+        for sequence in [1, 2, 5, 9] {
+            assert!(window.is_open());
+            assert_eq!(window.deadline(), None);
+            window.sent(sequence);
+        }
+        assert!(!window.is_open());
+        assert_eq!(window.deadline(), Some(Instant::now() + ACK_TIMEOUT));
+        window.acknowledged(3);
+        assert!(!window.is_open(), "no such frame was sent");
+        window.acknowledged(1);
+        assert!(window.is_open());
+        assert_eq!(window.deadline(), None);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_acknowledgement_counts_for_the_frames_before_it() {
+        let mut window = Window::default();
+        (1..=4).for_each(|sequence| window.sent(sequence));
+        window.acknowledged(3);
+        (5..=6).for_each(|sequence| window.sent(sequence));
+        assert!(window.is_open());
+        window.sent(7);
+        assert!(!window.is_open());
+    }
+}

@@ -1,0 +1,138 @@
+//! The live WebSocket, byte by byte. All numbers are big-endian.
+//!
+//! Hub to viewer, one binary message a frame: a header of [`HEADER_LEN`] bytes, then the JPEG.
+//!
+//! | bytes | what |
+//! |---|---|
+//! | 1 | version, [`VERSION`] |
+//! | 1 | flags, 0 |
+//! | 2 | reserved, 0 |
+//! | 4 | frames skipped since the one sent before, at most 2³²−1 |
+//! | 8 | frame sequence |
+//! | 8 | captured at, microseconds since 1970, signed |
+//! | 8 | sent at, microseconds since 1970, signed, on the same clock |
+//!
+//! Viewer to hub, one binary message of [`ACK_LEN`] bytes a frame: the sequence of a frame that was shown or passed
+//! over. It acknowledges the frames before it too. At most [`WINDOW`] frames are unacknowledged. Text is never sent.
+
+use bytes::{BufMut as _, Bytes, BytesMut};
+use jiff::Timestamp;
+
+use crate::hub::Seen;
+
+/// The first byte of a frame's header.
+pub const VERSION: u8 = 1;
+/// Bytes before the JPEG.
+pub const HEADER_LEN: usize = 32;
+/// Bytes of an acknowledgement.
+pub const ACK_LEN: usize = 8;
+/// Frames sent and not acknowledged. Four fill a line of 200 ms round trip at 20 frames a second; what waits in
+/// queues on the way is never more.
+pub const WINDOW: usize = 4;
+
+/// Why the hub closes. The numbers are a contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum CloseCode {
+    /// The hub stops; try again soon (RFC 6455 7.4.1).
+    GoingAway,
+    /// The viewer sent what is not an acknowledgement (RFC 6455 7.4.1).
+    Unsupported,
+    /// The viewer acknowledged nothing for too long; try again, perhaps with a smaller picture.
+    TooSlow,
+    /// The viewer's access was revoked: sign in again.
+    Revoked,
+    /// The camera was removed.
+    CameraRemoved,
+}
+
+impl CloseCode {
+    /// The number on the wire.
+    pub fn code(self) -> u16 {
+        match self {
+            Self::GoingAway => 1001,
+            Self::Unsupported => 1003,
+            Self::TooSlow => 4001,
+            Self::Revoked => 4003,
+            Self::CameraRemoved => 4004,
+        }
+    }
+
+    /// The words on the wire.
+    pub fn reason(self) -> &'static str {
+        match self {
+            Self::GoingAway => "the hub stops",
+            Self::Unsupported => "not an acknowledgement",
+            Self::TooSlow => "too slow",
+            Self::Revoked => "access was revoked",
+            Self::CameraRemoved => "the camera was removed",
+        }
+    }
+}
+
+/// A frame's message.
+pub fn encode(seen: &Seen, sent_at: Timestamp) -> Bytes {
+    let frame = &seen.frame;
+    let mut message = BytesMut::with_capacity(HEADER_LEN + frame.jpeg.len());
+    message.put_u8(VERSION);
+    message.put_u8(0);
+    message.put_u16(0);
+    message.put_u32(u32::try_from(seen.skipped).unwrap_or(u32::MAX));
+    message.put_u64(frame.sequence);
+    message.put_i64(frame.captured_at.as_microsecond());
+    message.put_i64(sent_at.as_microsecond());
+    message.put_slice(&frame.jpeg);
+    message.freeze()
+}
+
+/// The sequence in an acknowledgement; `None` when it is not one.
+pub fn decode_ack(message: &[u8]) -> Option<u64> {
+    <[u8; ACK_LEN]>::try_from(message).ok().map(u64::from_be_bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::hub::Frame;
+
+    #[test]
+    fn a_frame_is_laid_out_as_documented() {
+        let frame = Frame {
+            sequence: 0x0102_0304_0506_0708,
+            captured_at: Timestamp::from_microsecond(1_000_000).expect("a time"),
+            received_at: Timestamp::UNIX_EPOCH,
+            clock_epoch: 0,
+            width: 640,
+            height: 480,
+            jpeg: Bytes::from_static(&[0xFF, 0xD8, 0xFF, 0xD9]),
+        };
+        let seen = Seen { frame: Arc::new(frame), skipped: 3 };
+        let message = encode(&seen, Timestamp::from_microsecond(-1).expect("a time"));
+        let expected = [
+            &[1, 0, 0, 0][..],
+            &[0, 0, 0, 3],
+            &[1, 2, 3, 4, 5, 6, 7, 8],
+            &[0, 0, 0, 0, 0, 0x0F, 0x42, 0x40],
+            &[0xFF; 8],
+            &[0xFF, 0xD8, 0xFF, 0xD9],
+        ];
+        assert_eq!(message, expected.concat());
+        let many = Seen { skipped: u64::MAX, ..seen };
+        assert_eq!(encode(&many, Timestamp::UNIX_EPOCH)[4..8], [0xFF; 4]);
+    }
+
+    #[test]
+    fn an_acknowledgement_is_eight_bytes_and_nothing_else() {
+        assert_eq!(decode_ack(&[0, 0, 0, 0, 0, 0, 1, 2]), Some(258));
+        assert_eq!(decode_ack(&[0; 7]), None);
+        assert_eq!(decode_ack(&[0; 9]), None);
+    }
+
+    #[test]
+    fn close_codes_are_a_contract() {
+        use CloseCode::{CameraRemoved, GoingAway, Revoked, TooSlow, Unsupported};
+        let codes = [GoingAway, Unsupported, TooSlow, Revoked, CameraRemoved].map(CloseCode::code);
+        assert_eq!(codes, [1001, 1003, 4001, 4003, 4004]);
+    }
+}
