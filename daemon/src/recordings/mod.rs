@@ -4,7 +4,10 @@
 //! row; a **fragment** is what HLS plays, a byte range of a segment. A **gap** is a time without recording, with its
 //! reason.
 
+mod ask;
 mod index;
+mod messages;
+mod service;
 mod store;
 #[cfg(test)]
 pub(crate) mod testing;
@@ -12,13 +15,17 @@ mod timeline;
 
 use std::ops::Range;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
 pub use index::{Fragment, FragmentIndex, IndexError};
+pub use service::{Commands, Parts, Service};
 pub use store::{Ordinals, Played, Position, RemovedRun, RunSummary, Stamp, Store, StoredSegment};
 pub use timeline::{Stretch, Timeline};
+
+/// The longest range of one playlist, and of a play URL: a day, and the hour that a change of zone adds to it.
+pub const LONGEST_PLAYLIST: SignedDuration = SignedDuration::from_hours(25);
 
 /// Which run: a UUID version 7, so that ids sort by the time of their making.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -138,18 +145,6 @@ impl GapReason {
     /// The reason with that name.
     pub fn from_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
-    }
-}
-
-/// How a camera is found by what a request calls it.
-pub trait FindCamera: Send + Sync + 'static {
-    /// The camera with that id or name.
-    fn find(&self, id_or_name: &str) -> Option<CameraId>;
-}
-
-impl<F: Fn(&str) -> Option<CameraId> + Send + Sync + 'static> FindCamera for F {
-    fn find(&self, id_or_name: &str) -> Option<CameraId> {
-        self(id_or_name)
     }
 }
 

@@ -20,15 +20,16 @@ use axum::{
     routing::get,
 };
 use http::{Extensions, HeaderMap};
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use tokio::sync::Semaphore;
 
 use crate::{
     access::Caller,
+    cameras::Directory,
     clock::Clock,
     outcome::{Kind, Refusal},
-    recordings::{FindCamera, Store},
+    recordings::{LONGEST_PLAYLIST, Store},
 };
 use answer::Text;
 use cache::Cache;
@@ -42,9 +43,6 @@ pub const ROUTES: &[(&str, &str)] = &[
     ("GET", "/hls/{camera}/runs/{run}/{segment}"),
 ];
 
-/// The longest range of one playlist: a day, and the hour that a change of zone adds to it.
-pub const LONGEST_RANGE: SignedDuration = SignedDuration::from_hours(25);
-
 /// Rows that cover the live window even when every segment is a short run of its own.
 const LIVE_SEGMENTS: u32 = 32;
 /// A day's playlist is 5 MB of text; two at a time leave a Pi's other cores to the recorder.
@@ -56,7 +54,7 @@ pub struct Deps {
     /// Rows.
     pub store: Store,
     /// Cameras by id or name.
-    pub cameras: Arc<dyn FindCamera>,
+    pub cameras: Directory,
     /// The folder that holds `<camera UUID>/<day>/<run>`.
     pub root: PathBuf,
     /// What is closed lies before its now.
@@ -84,7 +82,9 @@ pub fn routes(deps: Deps) -> Router<()> {
 impl Hls {
     fn camera(&self, id_or_name: &str) -> Result<CameraId, Refusal> {
         let camera = self.deps.cameras.find(id_or_name);
-        camera.ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {id_or_name:?}")))
+        camera
+            .map(|camera| camera.id)
+            .ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {id_or_name:?}")))
     }
 
     /// Builds text off the threads that serve requests.
@@ -166,8 +166,8 @@ fn asked(from: &str, to: &str) -> Result<Range<Timestamp>, Refusal> {
     if range.is_empty() {
         return Err(Refusal::field("to", format!("{} is not after {}", range.end, range.start)));
     }
-    if range.end.duration_since(range.start) > LONGEST_RANGE {
-        return Err(Refusal::field("to", format!("more than {} hours after from", LONGEST_RANGE.as_hours())));
+    if range.end.duration_since(range.start) > LONGEST_PLAYLIST {
+        return Err(Refusal::field("to", format!("more than {} hours after from", LONGEST_PLAYLIST.as_hours())));
     }
     Ok(range)
 }

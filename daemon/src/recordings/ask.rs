@@ -1,0 +1,148 @@
+//! Requests become ranges, ids and pages here, or an error that names the wrong field: pure.
+
+use std::ops::Range;
+
+use jiff::{SignedDuration, Timestamp};
+use larder_proto::pb;
+use uuid::Uuid;
+
+use super::{LONGEST_PLAYLIST, Position, RunId};
+use crate::{clock::from_us, outcome::Refusal, pb_time::parse_timestamp};
+
+/// A page when the request names no size.
+const DEFAULT_PAGE: u32 = 100;
+const LARGEST_PAGE: u32 = 1000;
+/// The longest range of one timeline.
+const LONGEST_TIMELINE: SignedDuration = SignedDuration::from_hours(32 * 24);
+const LONGEST_NOTE: usize = 200;
+const DEFAULT_VALID: u32 = 3600;
+const VALID: std::ops::RangeInclusive<u32> = 60..=86_400;
+
+/// A range that has to be there.
+pub(super) fn range(range: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
+    let range = range.ok_or_else(|| Refusal::field("range", "is not set"))?;
+    let moment = |field: &str, time: Option<&prost_types::Timestamp>| {
+        let time = time.ok_or_else(|| Refusal::field(field, "is not set"))?;
+        parse_timestamp(time).ok_or_else(|| Refusal::field(field, "is not a time between the years -9999 and 9999"))
+    };
+    let parsed = moment("range.from", range.from.as_ref())?..moment("range.to", range.to.as_ref())?;
+    if parsed.is_empty() {
+        return Err(Refusal::field("range.to", format!("{} is not after {}", parsed.end, parsed.start)));
+    }
+    Ok(parsed)
+}
+
+/// A timeline's range.
+pub(super) fn timeline_range(wanted: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
+    no_longer_than(range(wanted)?, LONGEST_TIMELINE)
+}
+
+/// A play URL's range; absent is live.
+pub(super) fn play_range(wanted: Option<&pb::TimeRange>) -> Result<Option<Range<Timestamp>>, Refusal> {
+    wanted.map(|wanted| no_longer_than(range(Some(wanted))?, LONGEST_PLAYLIST)).transpose()
+}
+
+fn no_longer_than(range: Range<Timestamp>, most: SignedDuration) -> Result<Range<Timestamp>, Refusal> {
+    if range.end.duration_since(range.start) > most {
+        return Err(Refusal::field("range.to", format!("more than {} hours after range.from", most.as_hours())));
+    }
+    Ok(range)
+}
+
+/// How long a play URL is valid.
+pub(super) fn valid_for(seconds: u32) -> Result<SignedDuration, Refusal> {
+    let seconds = if seconds == 0 { DEFAULT_VALID } else { seconds };
+    if !VALID.contains(&seconds) {
+        let why = format!("{seconds} is not within {} to {}", VALID.start(), VALID.end());
+        return Err(Refusal::field("valid_seconds", why));
+    }
+    Ok(SignedDuration::from_secs(seconds.into()))
+}
+
+/// A note's length.
+pub(super) fn note(note: &str) -> Result<&str, Refusal> {
+    let length = note.chars().count();
+    if length > LONGEST_NOTE {
+        return Err(Refusal::field("note", format!("{length} characters, at most {LONGEST_NOTE}")));
+    }
+    Ok(note)
+}
+
+/// A UUID.
+pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Refusal> {
+    Uuid::try_parse(text).ok().ok_or_else(|| Refusal::field(field, format!("{text:?} is not a UUID")))
+}
+
+/// How many rows a page has.
+pub(super) fn page_size(wanted: i32) -> Result<u32, Refusal> {
+    match u32::try_from(wanted).ok() {
+        Some(0) => Ok(DEFAULT_PAGE),
+        Some(size) => Ok(size.min(LARGEST_PAGE)),
+        None => Err(Refusal::field("page_size", format!("{wanted} is negative"))),
+    }
+}
+
+/// The token of the page behind a position.
+pub(super) fn token_of(position: Position) -> String {
+    format!("{}_{}", position.started_at.as_microsecond(), position.run.0.simple())
+}
+
+/// The position of a token; an empty one is the first page.
+pub(super) fn position(token: &str) -> Result<Option<Position>, Refusal> {
+    if token.is_empty() {
+        return Ok(None);
+    }
+    let parsed = token.split_once('_').and_then(|(micros, run)| {
+        let started_at = from_us(micros.parse().ok()?);
+        Some(Position { started_at, run: RunId(Uuid::try_parse(run).ok()?) })
+    });
+    parsed.map(Some).ok_or_else(|| Refusal::field("page_token", format!("{token:?} was not given out here")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(from: i64, to: i64) -> pb::TimeRange {
+        let time = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        pb::TimeRange { from: time(from), to: time(to) }
+    }
+
+    fn field_of(refusal: Result<impl Sized, Refusal>) -> String {
+        refusal.err().expect("it is refused").fields[0].0.clone()
+    }
+
+    #[test]
+    fn a_wrong_range_is_named_by_its_field() {
+        assert_eq!(field_of(range(None)), "range");
+        assert_eq!(field_of(range(Some(&pb::TimeRange { from: None, to: None }))), "range.from");
+        assert_eq!(field_of(range(Some(&asked(5, 5)))), "range.to");
+        assert_eq!(field_of(range(Some(&asked(i64::MAX, 5)))), "range.from");
+        assert_eq!(field_of(timeline_range(Some(&asked(0, 33 * 86_400)))), "range.to");
+        assert_eq!(field_of(play_range(Some(&asked(0, 26 * 3600)))), "range.to");
+        assert!(play_range(None).unwrap().is_none());
+        assert!(range(Some(&asked(5, 6))).is_ok());
+    }
+
+    #[test]
+    fn sizes_have_their_limits() {
+        assert_eq!(page_size(0).unwrap(), 100);
+        assert_eq!(page_size(5000).unwrap(), 1000);
+        assert_eq!(field_of(page_size(-1)), "page_size");
+        assert_eq!(valid_for(0).unwrap(), SignedDuration::from_hours(1));
+        assert_eq!(field_of(valid_for(59)), "valid_seconds");
+        assert_eq!(field_of(valid_for(86_401)), "valid_seconds");
+        assert!(note(&"ä".repeat(200)).is_ok());
+        assert_eq!(field_of(note(&"ä".repeat(201))), "note");
+    }
+
+    #[test]
+    fn a_page_token_comes_back_as_its_position() {
+        let position_of = Position { started_at: from_us(-17), run: RunId(Uuid::from_u128(7)) };
+        assert_eq!(position(&token_of(position_of)).unwrap(), Some(position_of));
+        assert_eq!(position("").unwrap(), None);
+        for token in ["x", "1_x", "_"] {
+            assert_eq!(field_of(position(token)), "page_token", "{token}");
+        }
+    }
+}

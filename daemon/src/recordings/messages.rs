@@ -1,0 +1,58 @@
+//! Recordings, gaps and pins as messages: pure.
+
+use std::ops::Range;
+
+use jiff::Timestamp;
+use larder_proto::pb;
+
+use super::{EndReason, Gap, Pin, RunSummary, Stretch};
+use crate::pb_time::timestamp;
+
+pub(super) fn recording(summary: &RunSummary) -> pb::Recording {
+    let run = &summary.run;
+    let (width, height) = run.size;
+    pb::Recording {
+        id: run.id.0.to_string(),
+        camera_id: run.camera.to_string(),
+        started_at: Some(timestamp(run.started_at)),
+        ended_at: run.ended_at.map(timestamp),
+        end_reason: run.end_reason.map(EndReason::name).unwrap_or_default().to_owned(),
+        size: Some(pb::FrameSize { width: width.into(), height: height.into() }),
+        size_bytes: summary.size_bytes,
+        segments: u32::try_from(summary.segments).unwrap_or(u32::MAX),
+        fragments: u32::try_from(summary.fragments).unwrap_or(u32::MAX),
+        codec: run.codec.clone(),
+        pinned: summary.pinned,
+    }
+}
+
+pub(super) fn gap(gap: &Gap) -> pb::Gap {
+    pb::Gap {
+        started_at: Some(timestamp(gap.started_at)),
+        ended_at: gap.ended_at.map(timestamp),
+        reason: gap.reason.name().to_owned(),
+    }
+}
+
+pub(super) fn pin(pin: &Pin) -> pb::Pin {
+    pb::Pin {
+        id: pin.id.to_string(),
+        camera_id: pin.camera.to_string(),
+        range: Some(range(&pin.range)),
+        note: pin.note.clone(),
+        created_at: Some(timestamp(pin.created_at)),
+    }
+}
+
+pub(super) fn span(stretch: &Stretch) -> pb::timeline::Span {
+    pb::timeline::Span {
+        recording_id: stretch.run.0.to_string(),
+        started_at: Some(timestamp(stretch.range.start)),
+        ended_at: Some(timestamp(stretch.range.end)),
+        size_bytes: stretch.size_bytes,
+    }
+}
+
+pub(super) fn range(range: &Range<Timestamp>) -> pb::TimeRange {
+    pb::TimeRange { from: Some(timestamp(range.start)), to: Some(timestamp(range.end)) }
+}

@@ -1,0 +1,266 @@
+//! `RecordingService` over gRPC.
+
+use std::sync::Arc;
+
+use jiff::{SignedDuration, Timestamp};
+use larder_proto::{
+    pb::{self, delete_recordings_request::What, recording_service_server::RecordingService},
+    wire::CameraId,
+};
+use tonic::{Request, Response, Status};
+
+use super::{Position, RunId, RunSummary, Store, StoredSegment, ask, messages};
+use crate::{
+    access::{Access, Grant},
+    cameras::{Camera, Directory, Mode},
+    clock::Clock,
+    outcome::{Kind, Refusal},
+    pb_time::timestamp,
+};
+
+/// A live play URL reaches this far back: the live playlist's minute, and time for its first request.
+const BEFORE_LIVE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What the recorder is told.
+#[tonic::async_trait]
+pub trait Commands: Send + Sync + 'static {
+    /// Records a camera in manual mode from now on.
+    async fn start(&self, camera: CameraId) -> Result<(), Refusal>;
+    /// Stops that; answers when the last fragment is registered.
+    async fn stop(&self, camera: CameraId) -> Result<(), Refusal>;
+    /// Deletes segments: marks rows, unlinks files, removes rows.
+    async fn delete(&self, segments: Vec<StoredSegment>) -> Result<(), Refusal>;
+}
+
+/// What the service commands.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the types say it")]
+pub struct Parts {
+    pub store: Store,
+    pub directory: Directory,
+    pub recorder: Arc<dyn Commands>,
+    pub access: Access,
+    pub clock: Clock,
+    /// Where browsers reach the hub, without a slash at the end: `https://fridge.local:8443`.
+    pub bases: Vec<String>,
+}
+
+/// `RecordingService`.
+#[derive(Clone)]
+pub struct Service(Arc<Parts>);
+
+impl Service {
+    /// A service over the hub's parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn find(&self, id_or_name: &str) -> Result<Arc<Camera>, Refusal> {
+        let camera = self.0.directory.find(id_or_name);
+        camera.ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {id_or_name:?}")))
+    }
+
+    fn manual(&self, id_or_name: &str) -> Result<Arc<Camera>, Refusal> {
+        let camera = self.find(id_or_name)?;
+        if camera.recording.mode == Mode::Manual {
+            return Ok(camera);
+        }
+        let why = format!(
+            "camera {:?} records in mode {}; set its mode to manual first",
+            camera.name,
+            camera.recording.mode.name()
+        );
+        Err(Refusal::new(Kind::FailedPrecondition, why))
+    }
+
+    async fn summary(&self, field: &str, id: &str) -> Result<RunSummary, Refusal> {
+        let run = RunId(ask::id(field, id)?);
+        let summary = self.0.store.run_summary(run).await?;
+        summary.ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such recording \"{}\"", run.0)))
+    }
+
+    async fn list(&self, request: &pb::ListRecordingsRequest) -> Result<pb::ListRecordingsResponse, Refusal> {
+        let camera = match request.camera.as_str() {
+            "" => None,
+            camera => Some(self.find(camera)?.id),
+        };
+        let range = request.range.as_ref().map(|range| ask::range(Some(range))).transpose()?;
+        let size = ask::page_size(request.page_size)?;
+        let after = ask::position(&request.page_token)?;
+        // One more than asked for tells whether there is another page.
+        let mut runs = self.0.store.runs(camera, range.as_ref(), after, size + 1).await?;
+        let more = runs.len() > usize::try_from(size).unwrap_or(usize::MAX);
+        if more {
+            runs.pop();
+        }
+        let last = runs.last().filter(|_| more).map(|last| &last.run);
+        let token = last.map(|run| ask::token_of(Position { started_at: run.started_at, run: run.id }));
+        Ok(pb::ListRecordingsResponse {
+            recordings: runs.iter().map(messages::recording).collect(),
+            next_page_token: token.unwrap_or_default(),
+        })
+    }
+
+    async fn start(&self, camera: &str) -> Result<(), Refusal> {
+        let camera = self.manual(camera)?;
+        // The row first: what was answered holds after a restart.
+        self.0.store.start_manual(camera.id).await?;
+        self.0.recorder.start(camera.id).await?;
+        tracing::info!(camera.id = %camera.id, camera.name = camera.name, "recording was started by hand");
+        Ok(())
+    }
+
+    async fn stop(&self, camera: &str) -> Result<(), Refusal> {
+        let camera = self.manual(camera)?;
+        self.0.store.stop_manual(camera.id).await?;
+        self.0.recorder.stop(camera.id).await?;
+        tracing::info!(camera.id = %camera.id, camera.name = camera.name, "recording was stopped by hand");
+        Ok(())
+    }
+
+    async fn timeline(&self, request: &pb::GetTimelineRequest) -> Result<pb::Timeline, Refusal> {
+        let camera = self.find(&request.camera)?.id;
+        let range = ask::timeline_range(request.range.as_ref())?;
+        let timeline = self.0.store.timeline(camera, &range).await?;
+        let pins = self.0.store.pins(camera, &range).await?;
+        Ok(pb::Timeline {
+            camera_id: camera.to_string(),
+            range: Some(messages::range(&range)),
+            spans: timeline.stretches.iter().map(messages::span).collect(),
+            gaps: timeline.gaps.iter().map(messages::gap).collect(),
+            pins: pins.iter().map(messages::pin).collect(),
+        })
+    }
+
+    fn play_url(&self, request: &pb::CreatePlayUrlRequest) -> Result<pb::CreatePlayUrlResponse, Refusal> {
+        let camera = self.find(&request.camera)?.id;
+        let range = ask::play_range(request.range.as_ref())?;
+        let now = self.0.clock.now();
+        let expires_at = now + ask::valid_for(request.valid_seconds)?;
+        let (playlist, from, to) = match range {
+            None => ("live.m3u8".to_owned(), now - BEFORE_LIVE, Timestamp::MAX),
+            Some(range) => {
+                let playlist = format!("{}/{}.m3u8", range.start.as_microsecond(), range.end.as_microsecond());
+                (playlist, range.start, range.end)
+            }
+        };
+        let grant = self.0.access.sign(&Grant { camera, from, to, expires_at });
+        // By id, so that the URL outlives a new name.
+        let path = format!("/hls/{camera}/{playlist}?grant={grant}");
+        let urls = self.0.bases.iter().map(|base| format!("{base}{path}")).collect();
+        Ok(pb::CreatePlayUrlResponse { path, urls, expires_at: Some(timestamp(expires_at)) })
+    }
+
+    async fn pin(&self, request: &pb::PinRangeRequest) -> Result<pb::Pin, Refusal> {
+        let camera = self.find(&request.camera)?;
+        let range = ask::range(request.range.as_ref())?;
+        let pin = self.0.store.pin(camera.id, &range, ask::note(&request.note)?).await?;
+        Ok(messages::pin(&pin))
+    }
+
+    async fn unpin(&self, id: &str) -> Result<(), Refusal> {
+        let id = ask::id("id", id)?;
+        if self.0.store.unpin(id).await? {
+            return Ok(());
+        }
+        Err(Refusal::new(Kind::NotFound, format!("no such pin \"{id}\"")))
+    }
+
+    async fn delete(&self, request: pb::DeleteRecordingsRequest) -> Result<pb::DeleteRecordingsResponse, Refusal> {
+        let mut segments = match request.what {
+            Some(What::RecordingId(id)) => self.of_recording(&id).await?,
+            Some(What::CameraRange(wanted)) => {
+                let camera = self.find(&wanted.camera)?.id;
+                self.0.store.stored_between(camera, &ask::range(wanted.range.as_ref())?).await?
+            }
+            None => return Err(Refusal::field("what", "is not set")),
+        };
+        // The one that is being written is no part of what was recorded.
+        segments.retain(|segment| segment.closed && !segment.deleting);
+        let pins = self.0.store.pins_on(&segments).await?;
+        if !pins.is_empty() {
+            let named = pins.iter().map(|pin| format!("{} ({} to {})", pin.id, pin.range.start, pin.range.end));
+            let why = format!("nothing was deleted; pins hold it: {}", named.collect::<Vec<_>>().join(", "));
+            return Err(Refusal::new(Kind::FailedPrecondition, why));
+        }
+        let response = pb::DeleteRecordingsResponse {
+            segments: u32::try_from(segments.len()).unwrap_or(u32::MAX),
+            bytes: segments.iter().map(|segment| segment.size_bytes).sum(),
+        };
+        if !segments.is_empty() {
+            self.0.recorder.delete(segments).await?;
+            tracing::info!(segments = response.segments, bytes = response.bytes, "recordings were deleted by hand");
+        }
+        Ok(response)
+    }
+
+    async fn of_recording(&self, id: &str) -> Result<Vec<StoredSegment>, Refusal> {
+        let run = self.summary("recording_id", id).await?.run;
+        if run.ended_at.is_none() {
+            let why = format!("recording \"{}\" is still going on; delete a range of it, or stop it first", run.id.0);
+            return Err(Refusal::new(Kind::FailedPrecondition, why));
+        }
+        Ok(self.0.store.segments_known(run.id).await?)
+    }
+}
+
+#[tonic::async_trait]
+impl RecordingService for Service {
+    async fn list_recordings(
+        &self,
+        request: Request<pb::ListRecordingsRequest>,
+    ) -> Result<Response<pb::ListRecordingsResponse>, Status> {
+        Ok(Response::new(self.list(request.get_ref()).await?))
+    }
+
+    async fn get_recording(
+        &self,
+        request: Request<pb::GetRecordingRequest>,
+    ) -> Result<Response<pb::Recording>, Status> {
+        let summary = self.summary("id", &request.get_ref().id).await?;
+        Ok(Response::new(messages::recording(&summary)))
+    }
+
+    async fn start_recording(
+        &self,
+        request: Request<pb::StartRecordingRequest>,
+    ) -> Result<Response<pb::StartRecordingResponse>, Status> {
+        self.start(&request.get_ref().camera).await?;
+        Ok(Response::new(pb::StartRecordingResponse {}))
+    }
+
+    async fn stop_recording(
+        &self,
+        request: Request<pb::StopRecordingRequest>,
+    ) -> Result<Response<pb::StopRecordingResponse>, Status> {
+        self.stop(&request.get_ref().camera).await?;
+        Ok(Response::new(pb::StopRecordingResponse {}))
+    }
+
+    async fn get_timeline(&self, request: Request<pb::GetTimelineRequest>) -> Result<Response<pb::Timeline>, Status> {
+        Ok(Response::new(self.timeline(request.get_ref()).await?))
+    }
+
+    async fn create_play_url(
+        &self,
+        request: Request<pb::CreatePlayUrlRequest>,
+    ) -> Result<Response<pb::CreatePlayUrlResponse>, Status> {
+        Ok(Response::new(self.play_url(request.get_ref())?))
+    }
+
+    async fn pin_range(&self, request: Request<pb::PinRangeRequest>) -> Result<Response<pb::Pin>, Status> {
+        Ok(Response::new(self.pin(request.get_ref()).await?))
+    }
+
+    async fn unpin(&self, request: Request<pb::UnpinRequest>) -> Result<Response<pb::UnpinResponse>, Status> {
+        self.unpin(&request.get_ref().id).await?;
+        Ok(Response::new(pb::UnpinResponse {}))
+    }
+
+    async fn delete_recordings(
+        &self,
+        request: Request<pb::DeleteRecordingsRequest>,
+    ) -> Result<Response<pb::DeleteRecordingsResponse>, Status> {
+        Ok(Response::new(self.delete(request.into_inner()).await?))
+    }
+}
