@@ -3,8 +3,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, Uri, header};
 
-/// The session's cookie.
-pub(super) const COOKIE: &str = "larder_session";
+/// The session's cookie. Over TLS it has a name of its own: cookies know no ports, and a browser lets plain HTTP
+/// neither read nor replace one that was set over TLS.
+pub(super) fn cookie_name(is_secure: bool) -> &'static str {
+    if is_secure { "__Host-larder_session" } else { "larder_session" }
+}
+
 /// Longer credentials are none of ours: headers of this size are not worth decoding.
 const MOST: usize = 1024;
 
@@ -33,14 +37,14 @@ impl Brought {
 }
 
 /// Reads a request's credentials.
-pub(super) fn read(headers: &HeaderMap, uri: &Uri) -> Brought {
+pub(super) fn read(headers: &HeaderMap, uri: &Uri, cookie_name: &str) -> Brought {
     if let Some(value) = headers.get(header::AUTHORIZATION) {
         return value.to_str().ok().and_then(authorization).unwrap_or(Brought::Unreadable);
     }
     if let Some(grant) = uri.query().and_then(grant) {
         return Brought::Grant(grant.to_owned());
     }
-    match cookie(headers) {
+    match cookie(headers, cookie_name) {
         Some(secret) => Brought::Cookie(secret.to_owned()),
         None => Brought::Nothing,
     }
@@ -67,12 +71,12 @@ fn grant(query: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("grant="))
 }
 
-fn cookie(headers: &HeaderMap) -> Option<&str> {
+fn cookie<'h>(headers: &'h HeaderMap, wanted: &str) -> Option<&'h str> {
     // HTTP/2 may split cookies over several headers.
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(';')).find_map(|pair| {
         let (name, secret) = pair.trim().split_once('=')?;
-        (name == COOKIE).then_some(secret)
+        (name == wanted).then_some(secret)
     })
 }
 
@@ -87,7 +91,7 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, HeaderValue::from_str(value).unwrap());
         }
-        read(&map, &uri.parse().unwrap())
+        read(&map, &uri.parse().unwrap(), cookie_name(false))
     }
 
     #[test]

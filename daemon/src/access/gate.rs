@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, Method, Request, header};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller, Grant, PeerCredentials, Permission, Role, Via,
+    Caller, Grant, PeerCredentials, Permission, Role, Secure, Via,
     credentials::{self, Brought},
     directory::{self, Directory},
     grant::Signer,
@@ -67,7 +67,8 @@ impl Access {
             return Ok(());
         }
         let permission = permission(request);
-        let brought = credentials::read(request.headers(), request.uri());
+        let cookie_name = credentials::cookie_name(request.extensions().get::<Secure>().is_some());
+        let brought = credentials::read(request.headers(), request.uri(), cookie_name);
         let foreign = !matches!(brought, Brought::Bearer(_) | Brought::Grant(_))
             && origin::is_foreign(request.headers(), request.uri());
         let safe = matches!(*request.method(), Method::GET | Method::HEAD);

@@ -111,3 +111,6 @@ fn wants_challenge(asked: &HeaderMap) -> bool {
     };
     has(header::ACCEPT, "text/html") || !has(header::USER_AGENT, "Mozilla/")
 }
+
+#[cfg(test)]
+mod tests;

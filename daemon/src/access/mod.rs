@@ -4,8 +4,10 @@
 //! the request needs ([`Permission`], stated in [`policy`]), and lets it through or not. Nothing else decides, and
 //! nothing in its way needs the database: [`Accounts`] keeps the gate's knowledge fresh.
 
+mod accounts;
 mod caller;
 mod codes;
+mod config;
 mod credentials;
 mod directory;
 mod gate;
@@ -17,12 +19,17 @@ mod peer;
 pub mod policy;
 mod role;
 mod secret;
+mod service;
+mod store;
 mod throttle;
 
+pub use accounts::Accounts;
 pub use caller::{Caller, Grant, SecretHash, Via};
+pub use config::Config;
 pub use gate::Access;
 pub(crate) use layer::grpc_answer;
 pub use layer::{Guard, Layer, layer};
 pub use peer::{PeerAddress, PeerCredentials, Secure};
 pub use policy::Permission;
 pub use role::Role;
+pub use service::Service;

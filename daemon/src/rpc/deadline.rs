@@ -71,7 +71,9 @@ fn stated(headers: &HeaderMap) -> Option<Duration> {
 
 #[cfg(test)]
 mod tests {
+    use axum::body::Body;
     use http::HeaderValue;
+    use tower::ServiceExt as _;
 
     use super::*;
 
@@ -94,5 +96,41 @@ mod tests {
         for text in ["", "S", "1", "1s", "100000000S", "-1S", "1.5S", "+1S"] {
             assert_eq!(read(text), None, "{text}");
         }
+    }
+
+    async fn answer(config: &Config, path: &'static str, timeout: &'static str) -> (Response, Duration) {
+        let streaming = Arc::new(HashSet::from(["/x.Y/Stream".to_owned()]));
+        let slow = |request: Request| async move {
+            tokio::time::sleep(Duration::from_secs(100)).await;
+            drop(request);
+        };
+        let router = axum::Router::new()
+            .route("/x.Y/{method}", axum::routing::post(slow))
+            .layer(axum::middleware::from_fn_with_state(Deadlines::new(config, streaming), enforce));
+        let request = Request::post(path).header("content-type", "application/grpc");
+        let request = if timeout.is_empty() { request } else { request.header("grpc-timeout", timeout) };
+        let started = Instant::now();
+        let response = router.oneshot(request.body(Body::empty()).unwrap()).await.unwrap();
+        (response, started.elapsed())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_call_ends_at_its_deadline_and_the_hubs_longest_is_the_longest() {
+        let config = Config { longest_deadline_seconds: 60, ..Config::default() };
+        for (path, timeout, seconds) in [
+            ("/x.Y/Call", "", 15),
+            ("/x.Y/Call", "2S", 2),
+            ("/x.Y/Call", "30S", 30),
+            ("/x.Y/Call", "9999S", 60),
+            ("/x.Y/Stream", "9999S", 15),
+        ] {
+            let (response, took) = answer(&config, path, timeout).await;
+            assert_eq!(response.headers()["grpc-status"], "4", "{path} {timeout}");
+            assert_eq!(response.headers()["content-type"], "application/grpc");
+            assert_eq!(took.as_secs(), seconds, "{path} {timeout}");
+        }
+        let patient = Config { longest_deadline_seconds: 200, ..Config::default() };
+        let (response, _) = answer(&patient, "/x.Y/Call", "150S").await;
+        assert!(response.headers().get("grpc-status").is_none());
     }
 }

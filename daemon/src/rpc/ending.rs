@@ -84,3 +84,67 @@ impl HttpBody for Ending {
         SizeHint::default()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use axum::{Extension, routing::post};
+    use futures_util::{StreamExt as _, stream};
+    use http_body_util::BodyExt as _;
+    use tokio::time::Instant;
+    use tower::ServiceExt as _;
+
+    use super::*;
+    use crate::access::{Role, Via};
+
+    async fn body(stopping: CancellationToken, caller: Option<Caller>, deadline: Option<StreamDeadline>) -> Body {
+        let endless =
+            || async { Body::from_stream(stream::iter([Ok::<_, axum::Error>("one")]).chain(stream::pending())) };
+        let mut router = axum::Router::new()
+            .route("/", post(endless))
+            .layer(axum::middleware::from_fn_with_state(stopping, enforce));
+        if let Some(caller) = caller {
+            router = router.layer(Extension(caller));
+        }
+        if let Some(deadline) = deadline {
+            router = router.layer(Extension(deadline));
+        }
+        let mut body = router.oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap().into_body();
+        assert_eq!(body.frame().await.unwrap().unwrap().into_data().unwrap(), "one");
+        body
+    }
+
+    async fn ended_with(mut body: Body) -> String {
+        let trailers = body.frame().await.unwrap().unwrap().into_trailers().unwrap();
+        assert!(body.frame().await.is_none());
+        assert!(body.is_end_stream());
+        trailers["grpc-status"].to_str().unwrap().to_owned()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_when_its_caller_is_revoked() {
+        let revoked = CancellationToken::new();
+        let caller = Caller { name: "x".into(), role: Role::Viewer, via: Via::Token, revoked: revoked.clone() };
+        let body = body(CancellationToken::new(), Some(caller), None).await;
+        revoked.cancel();
+        assert_eq!(ended_with(body).await, "16");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_when_the_hub_stops() {
+        let stopping = CancellationToken::new();
+        let body = body(stopping.clone(), None, None).await;
+        stopping.cancel();
+        assert_eq!(ended_with(body).await, "14");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_ends_at_its_deadline() {
+        let started = Instant::now();
+        let deadline = StreamDeadline(started + Duration::from_secs(40));
+        let body = body(CancellationToken::new(), None, Some(deadline)).await;
+        assert_eq!(ended_with(body).await, "4");
+        assert_eq!(started.elapsed().as_secs(), 40);
+    }
+}

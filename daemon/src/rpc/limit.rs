@@ -77,3 +77,34 @@ impl HttpBody for Held {
         self.inner.size_hint()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use futures_util::stream;
+    use tower::{Service as _, ServiceExt};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_place_is_kept_until_the_body_ends_and_streams_have_their_own() {
+        let config = Config { calls: 1, streams: 1, ..Config::default() };
+        let streaming = Arc::new(HashSet::from(["/x.Y/Stream".to_owned()]));
+        let endless = || async { Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>()) };
+        let mut router = axum::Router::new()
+            .route("/x.Y/{method}", axum::routing::post(endless))
+            .layer(axum::middleware::from_fn_with_state(Limits::new(&config, streaming), enforce));
+        let mut call = async |path: &str| {
+            let request = Request::post(path).header("content-type", "application/grpc-web+proto");
+            let service = ServiceExt::<Request>::ready(&mut router).await.unwrap();
+            service.call(request.body(Body::empty()).unwrap()).await.unwrap()
+        };
+        let held = call("/x.Y/Call").await;
+        let shed = call("/x.Y/Call").await;
+        assert_eq!(shed.headers()["grpc-status"], "8");
+        assert_eq!(shed.headers()["content-type"], "application/grpc-web+proto");
+        let _stream = call("/x.Y/Stream").await;
+        assert_eq!(call("/x.Y/Stream").await.headers()["grpc-status"], "8");
+        drop(held);
+        assert!(call("/x.Y/Call").await.headers().get("grpc-status").is_none());
+    }
+}

@@ -13,6 +13,7 @@ use larder_proto::pb::{
     recording_service_server::{RecordingService, RecordingServiceServer},
     system_service_server::{SystemService, SystemServiceServer},
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
 use tonic_reflection::server::Builder;
 use tonic_web::GrpcWebLayer;
@@ -86,9 +87,13 @@ where
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
 
+    Ok(stack(routes, config, access, stopping))
+}
+
+/// The layers around the services. The last that is added stands outermost.
+pub(super) fn stack(routes: Routes, config: &Config, access: Access, stopping: CancellationToken) -> Router {
     let streaming = Arc::new(methods::streaming());
-    // The last that is added stands outermost.
-    Ok(routes
+    routes
         .into_axum_router()
         // tonic's own fallback would forbid merging.
         .reset_fallback()
@@ -97,5 +102,5 @@ where
         .layer(from_fn_with_state(deadline::Deadlines::new(config, Arc::clone(&streaming)), deadline::enforce))
         .layer(GrpcWebLayer::new())
         .layer(from_fn_with_state(limit::Limits::new(config, streaming), limit::enforce))
-        .layer(from_fn(trace::enforce)))
+        .layer(from_fn(trace::enforce))
 }
