@@ -2,11 +2,10 @@
 
 use std::{future::poll_fn, time::Duration};
 
-use tokio::sync::broadcast;
 use tokio_postgres::{AsyncMessage, Config};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Change, Error};
+use super::{Change, Error, pool::Told};
 use crate::{
     events::{Events, Kind},
     outcome::chain,
@@ -17,11 +16,11 @@ const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 
 /// Listens for ever; reconnects with growing pauses.
-pub(super) async fn run(config: Config, tls: MakeRustlsConnect, changes: broadcast::Sender<Change>, events: Events) {
+pub(super) async fn run(config: Config, tls: MakeRustlsConnect, told: Told, events: Events) {
     let mut retry = FIRST_RETRY;
     let mut lost = false;
     loop {
-        let ended = listen(&config, tls.clone(), &changes, || {
+        let ended = listen(&config, tls.clone(), &told, || {
             retry = FIRST_RETRY;
             if std::mem::take(&mut lost) {
                 tracing::info!("the database is back");
@@ -34,20 +33,14 @@ pub(super) async fn run(config: Config, tls: MakeRustlsConnect, changes: broadca
         {
             tracing::warn!(cause = chain(&error), "the database is away; live view and recording go on");
             events.tell(Kind::DatabaseLost, None, "the database is away; live view and recording go on");
-            // An error means that nobody caches anything.
-            let _ = changes.send(Change::Lost);
+            told.tell(Change::Lost);
         }
         tokio::time::sleep(retry).await;
         retry = (retry * 2).min(LAST_RETRY);
     }
 }
 
-async fn listen(
-    config: &Config,
-    tls: MakeRustlsConnect,
-    changes: &broadcast::Sender<Change>,
-    connected: impl FnOnce(),
-) -> Result<(), Error> {
+async fn listen(config: &Config, tls: MakeRustlsConnect, told: &Told, connected: impl FnOnce()) -> Result<(), Error> {
     let (client, mut connection) = config.connect(tls).await.map_err(|error| Error::Unavailable(error.into()))?;
     let wanted = CHANNELS.iter().map(|channel| format!("LISTEN {channel};")).collect::<String>();
     let mut subscribed = std::pin::pin!(client.batch_execute(&wanted));
@@ -59,12 +52,12 @@ async fn listen(
                 done?;
                 if let Some(connected) = connected.take() {
                     connected();
-                    let _ = changes.send(Change::Connected);
+                    told.tell(Change::Connected);
                 }
             }
             message = poll_fn(|context| connection.poll_message(context)) => match message {
                 Some(Ok(AsyncMessage::Notification(notice))) => {
-                    let _ = changes.send(Change::Notice(notice.channel().to_owned()));
+                    told.tell(Change::Notice(notice.channel().to_owned()));
                 }
                 Some(Ok(_)) => {}
                 Some(Err(error)) => return Err(Error::Unavailable(error.into())),

@@ -1,6 +1,13 @@
 //! The pool of connections, and what the hub hears of the database.
 
-use std::{path::Path, sync::Arc, time::Duration};
+use std::{
+    path::Path,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
@@ -35,7 +42,7 @@ pub type Client = deadpool_postgres::Client;
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
-    changes: broadcast::Sender<Change>,
+    told: Told,
     cluster: Option<Arc<Cluster>>,
 }
 
@@ -48,6 +55,29 @@ pub enum Change {
     Connected,
     /// The connection was lost; what is cached stays in use.
     Lost,
+}
+
+/// Tells what happens to the database, and remembers the last of it.
+#[derive(Clone)]
+pub(super) struct Told {
+    changes: broadcast::Sender<Change>,
+    lost: Arc<AtomicBool>,
+}
+
+impl Told {
+    fn new() -> Self {
+        Self { changes: broadcast::Sender::new(CHANGES), lost: Arc::default() }
+    }
+
+    pub(super) fn tell(&self, change: Change) {
+        match change {
+            Change::Connected => self.lost.store(false, Ordering::Relaxed),
+            Change::Lost => self.lost.store(true, Ordering::Relaxed),
+            Change::Notice(_) => {}
+        }
+        // An error means that nobody caches anything.
+        let _ = self.changes.send(change);
+    }
 }
 
 /// Why a database call failed.
@@ -121,6 +151,23 @@ impl Db {
     /// # Errors
     /// When there is no usable database within a minute.
     pub async fn start(config: &Config, state: &Path, events: Events, tasks: &Tasks) -> Result<Self, StartError> {
+        let (db, applied) = Self::start_and_migrate(config, state, events, tasks).await?;
+        if !applied.is_empty() {
+            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
+        }
+        Ok(db)
+    }
+
+    /// As [`Db::start`], and tells which migrations were applied.
+    ///
+    /// # Errors
+    /// As [`Db::start`].
+    pub async fn start_and_migrate(
+        config: &Config,
+        state: &Path,
+        events: Events,
+        tasks: &Tasks,
+    ) -> Result<(Self, Vec<String>), StartError> {
         let (server, cluster) = match &config.url {
             Some(url) => (url.parse().map_err(StartError::Url)?, None),
             None => {
@@ -131,12 +178,9 @@ impl Db {
         let (db, server) = Self::reach(config, server, cluster)?;
         let mut client = db.first_client().await.map_err(StartError::Unreachable)?;
         let applied = migrate(&mut client).await?;
-        if !applied.is_empty() {
-            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
-        }
         let tls = tls(config)?;
-        tasks.spawn_until_stop(notices::run(server, tls, db.changes.clone(), events));
-        Ok(db)
+        tasks.spawn_until_stop(notices::run(server, tls, db.told.clone(), events));
+        Ok((db, applied))
     }
 
     fn reach(
@@ -155,7 +199,7 @@ impl Db {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StartError::Unreachable(Error::Unavailable(error.into())))?;
-        Ok((Self { pool, changes: broadcast::Sender::new(CHANGES), cluster }, server))
+        Ok((Self { pool, told: Told::new(), cluster }, server))
     }
 
     async fn first_client(&self) -> Result<Client, Error> {
@@ -182,7 +226,13 @@ impl Db {
 
     /// Changes from now on. A reader that lags must take it as [`Change::Connected`].
     pub fn changes(&self) -> broadcast::Receiver<Change> {
-        self.changes.subscribe()
+        self.told.changes.subscribe()
+    }
+
+    /// What is wrong, if something is.
+    pub fn trouble(&self) -> Option<String> {
+        let lost = self.told.lost.load(Ordering::Relaxed);
+        lost.then(|| "away; live view and recording go on, changes are refused until it is back".to_owned())
     }
 
     /// Closes the pool, then stops the hub's own cluster if it runs one.
