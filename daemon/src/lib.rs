@@ -11,6 +11,7 @@ pub mod hub;
 pub mod outcome;
 pub mod parts;
 pub mod pb_time;
+pub mod recorder;
 pub mod recordings;
 pub mod rpc;
 pub mod secrets;

@@ -1,0 +1,292 @@
+//! One camera's task: waits for pictures, records runs, says why nothing is recorded in between.
+
+use std::{sync::Arc, time::Duration};
+
+use larder_proto::wire::CameraId;
+use tokio::{
+    sync::watch,
+    time::{Instant, sleep_until, timeout},
+};
+use uuid::Uuid;
+
+use super::{
+    collect::blocking,
+    gaps::OpenGap,
+    ordinals::Ordinals,
+    recover,
+    run::{self, Ended, Order},
+    shared::Shared,
+    wish::Wish,
+};
+use crate::{
+    hub::{Frame, Presence, Tap, Topic},
+    outcome::chain,
+    recordings::{EndReason, GapReason},
+};
+
+/// How often an idle camera's state is looked at.
+const LOOK: Duration = Duration::from_secs(1);
+/// Between attempts to read a folder that can't be read, or to end a topic that is over.
+const RETRY: Duration = Duration::from_secs(5);
+/// The first pause after the encoder failed; doubled each time.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest one.
+const LONGEST_PAUSE: Duration = Duration::from_secs(60);
+/// A run this long means that the encoder works.
+const WORKS: Duration = Duration::from_secs(60);
+/// Rows may know ordinals that files do not; a database that is away is not waited for longer.
+const ASK_ROWS: Duration = Duration::from_secs(6);
+
+/// What others see of a camera's task.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct State {
+    /// Whether a run goes on.
+    pub(super) recording: bool,
+}
+
+pub(super) struct CameraTask {
+    shared: Arc<Shared>,
+    camera: CameraId,
+    wish: watch::Receiver<Wish>,
+    state: watch::Sender<State>,
+    ordinals: Ordinals,
+    failures: u32,
+    /// When the encoder may be tried again.
+    pause: Option<Instant>,
+    carried: Option<Arc<Frame>>,
+    topic: Option<Arc<Topic>>,
+    tap: Option<Tap>,
+}
+
+impl CameraTask {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        camera: CameraId,
+        wish: watch::Receiver<Wish>,
+        state: watch::Sender<State>,
+    ) -> Self {
+        Self {
+            shared,
+            camera,
+            wish,
+            state,
+            ordinals: Ordinals::default(),
+            failures: 0,
+            pause: None,
+            carried: None,
+            topic: None,
+            tap: None,
+        }
+    }
+
+    /// Runs until it is told to leave.
+    pub(super) async fn run(mut self) {
+        if !self.recover().await {
+            return;
+        }
+        while !self.leaving() {
+            let Some((topic, first)) = self.first_picture().await else { continue };
+            self.record(topic, first).await;
+        }
+    }
+
+    fn leaving(&self) -> bool {
+        // A sender that is gone wants nothing any more.
+        self.wish.borrow().leave || self.wish.has_changed().is_err()
+    }
+
+    /// Reads what is on disk of the camera. `false` when told to leave before that was possible.
+    async fn recover(&mut self) -> bool {
+        while self.shared.trouble().is_some() {
+            self.shared.not_recording(self.camera, GapReason::DiskFailed);
+            if self.wait(LOOK).await {
+                return false;
+            }
+        }
+        let known = loop {
+            let folder = self.shared.camera_folder(self.camera);
+            match blocking(move || recover::camera(&folder)).await {
+                Ok(known) => break known,
+                Err(error) => {
+                    tracing::error!(camera.id = %self.camera, error = chain(&error), "its recordings cannot be read");
+                    if self.wait(RETRY).await {
+                        return false;
+                    }
+                }
+            }
+        };
+        let rows = timeout(ASK_ROWS, self.shared.store.next_ordinals(self.camera)).await;
+        let rows = rows.ok().and_then(Result::ok).unwrap_or_default();
+        self.ordinals = known.ordinals.max(Ordinals { next_run: rows.run, next_sequence: rows.sequence });
+        self.resume_gap(known.last_end).await;
+        self.shared.recovered(self.camera);
+        true
+    }
+
+    /// Goes on with the gap that was open when the hub stopped.
+    async fn resume_gap(&self, last_end: Option<(jiff::Timestamp, EndReason)>) {
+        let row = timeout(ASK_ROWS, self.shared.store.gap_open(self.camera)).await;
+        let row = row.ok().and_then(Result::ok).flatten();
+        let row = row.map(|gap| OpenGap { since: gap.started_at, reason: gap.reason });
+        let file =
+            last_end.map(|(since, reason)| OpenGap { since, reason: reason.gap().unwrap_or(GapReason::HubDown) });
+        let gap = match (row, file) {
+            (Some(row), Some(file)) if row.since < file.since => Some(file),
+            (row, file) => row.or(file),
+        };
+        if let Some(gap) = gap {
+            self.shared.resume_gap(self.camera, gap);
+        }
+    }
+
+    /// Waits. Whether it was told to leave meanwhile.
+    async fn wait(&mut self, duration: Duration) -> bool {
+        timeout(duration, self.wish.wait_for(|wish| wish.leave)).await.is_ok()
+    }
+
+    /// Waits for a wish that differs, at most `duration`.
+    async fn wish_or(&mut self, duration: Duration) {
+        let _ = timeout(duration, self.wish.changed()).await;
+    }
+
+    /// The picture that begins a run, when everything allows one; `None`: look again.
+    async fn first_picture(&mut self) -> Option<(Arc<Topic>, Arc<Frame>)> {
+        let wish = *self.wish.borrow_and_update();
+        if !wish.records() {
+            self.let_go();
+            if !wish.leave {
+                self.shared.not_recording(self.camera, GapReason::NotScheduled);
+                self.wish_or(Duration::from_secs(3600)).await;
+            }
+            return None;
+        }
+        if let Some(obstacle) = self.shared.obstacle() {
+            self.let_go();
+            self.shared.not_recording(self.camera, obstacle);
+            self.wish_or(LOOK).await;
+            return None;
+        }
+        if let Some(pause) = self.pause {
+            self.let_go();
+            self.shared.not_recording(self.camera, GapReason::EncoderFailed);
+            tokio::select! {
+                biased;
+                _ = self.wish.changed() => {}
+                () = sleep_until(pause) => self.pause = None,
+            }
+            return None;
+        }
+        let topic = Arc::clone(self.topic.get_or_insert_with(|| self.shared.hub.ensure(self.camera)));
+        if let Some(carried) = self.carried.take() {
+            return Some((topic, carried));
+        }
+        let tap = self.tap.get_or_insert_with(|| topic.tap());
+        tokio::select! {
+            biased;
+            _ = self.wish.changed() => None,
+            next = timeout(LOOK, tap.next()) => match next {
+                Ok(Some(tapped)) => Some((topic, tapped.frame)),
+                Ok(None) => {
+                    self.topic_over().await;
+                    None
+                }
+                Err(_elapsed) => {
+                    self.shared.not_recording(self.camera, absence(&topic));
+                    None
+                }
+            },
+        }
+    }
+
+    /// The topic ended: the camera was removed or the hub stops. Should the camera come again, it has a new one.
+    async fn topic_over(&mut self) {
+        self.let_go();
+        self.wish_or(RETRY).await;
+    }
+
+    /// Reads no pictures while none are wanted: a full queue would count losses that are none.
+    fn let_go(&mut self) {
+        self.tap = None;
+        self.topic = None;
+        self.carried = None;
+    }
+
+    async fn record(&mut self, topic: Arc<Topic>, first: Arc<Frame>) {
+        let mut tap = self.tap.take().unwrap_or_else(|| topic.tap());
+        // Said before the wish is read for the last time: who stops by hand first wishes, then looks at this.
+        self.state.send_replace(State { recording: true });
+        if !self.wish.borrow().records() {
+            self.state.send_replace(State { recording: false });
+            return;
+        }
+        let order =
+            Order { shared: &self.shared, topic: &topic, tap: &mut tap, wish: &mut self.wish, ordinals: self.ordinals };
+        let ended = run::record(order, first).await;
+        self.tap = Some(tap);
+        self.keep_ordinals(&ended).await;
+        self.judge(ended).await;
+        self.state.send_replace(State { recording: false });
+    }
+
+    async fn keep_ordinals(&mut self, ended: &Ended) {
+        if ended.fragments == 0 {
+            return;
+        }
+        self.ordinals = self.ordinals.after(ended.fragments);
+        let (ordinals, folder) = (self.ordinals, self.shared.camera_folder(self.camera));
+        if let Err(error) = blocking(move || ordinals.keep(&folder)).await {
+            // The files and rows say the same; this file is for the case that both are gone.
+            tracing::warn!(camera.id = %self.camera, error = chain(&error), "the ordinals were not kept");
+        }
+    }
+
+    async fn judge(&mut self, ended: Ended) {
+        self.carried = ended.carried;
+        let gap = match (&self.carried, ended.reason.gap()) {
+            (_, Some(reason)) => Some(reason),
+            (None, None) => Some(GapReason::HubDown),
+            (Some(_), None) => None,
+        };
+        if let Some(reason) = gap.filter(|_| ended.fragments > 0) {
+            self.shared.not_recording_since(self.camera, ended.ended_at, reason);
+        }
+        if ended.reason == EndReason::EncoderFailed {
+            self.failures = if ended.lasted >= WORKS { 1 } else { self.failures.saturating_add(1) };
+            let pause = pause(self.failures, Uuid::new_v4().as_bytes()[0]);
+            self.pause = Some(Instant::now() + pause);
+            let seconds = pause.as_secs_f64();
+            tracing::warn!(camera.id = %self.camera, failures = self.failures, seconds, "the encoder is tried again later");
+        } else if ended.lasted >= WORKS {
+            self.failures = 0;
+        }
+        if ended.topic_over {
+            self.topic_over().await;
+        }
+    }
+}
+
+/// Doubled from [`FIRST_PAUSE`] up to [`LONGEST_PAUSE`], three quarters to five quarters of it by chance.
+fn pause(failures: u32, chance: u8) -> Duration {
+    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
+    doubled.mul_f64(0.75 + f64::from(chance) / 510.0)
+}
+
+fn absence(topic: &Topic) -> GapReason {
+    match topic.presence().borrow().presence {
+        Presence::Offline => GapReason::CameraOffline,
+        Presence::Online | Presence::Stalled => GapReason::Stalled,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn pauses_double_up_to_a_minute() {
+        assert_eq!(pause(1, 0), Duration::from_millis(750));
+        assert_eq!(pause(1, 255), Duration::from_millis(1250));
+        assert_eq!(pause(4, 0), Duration::from_secs(6));
+        assert_eq!(pause(400, 255), Duration::from_secs(75));
+    }
+}

@@ -1,0 +1,124 @@
+//! Files that are there after a power cut: what is written, synced, and in which order.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Write},
+    path::{Path, PathBuf},
+};
+
+use thiserror::Error;
+
+/// Why something is not safely on disk.
+#[derive(Debug, Error)]
+pub enum DiskError {
+    /// A file could not be written or synced: this run ends.
+    #[error("cannot write {path}")]
+    File {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// A folder could not be made or synced: no file in it is safe, recording stops.
+    #[error("cannot write the folder {path}")]
+    Folder {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl DiskError {
+    /// Whether the file system or the quota is full.
+    pub(super) fn is_full(&self) -> bool {
+        let (Self::File { source, .. } | Self::Folder { source, .. }) = self;
+        matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+    }
+
+    pub(super) fn file(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::File { path, source }
+    }
+
+    pub(super) fn folder(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Folder { path, source }
+    }
+}
+
+/// Syncs a folder's entries.
+pub(super) fn sync_folder(path: &Path) -> Result<(), DiskError> {
+    File::open(path).and_then(|folder| folder.sync_all()).map_err(DiskError::folder(path))
+}
+
+/// Makes the folders of `below` one by one under `root`, each synced into its parent.
+pub(super) fn make_folders(root: &Path, below: &str) -> Result<PathBuf, DiskError> {
+    let mut path = root.to_owned();
+    for part in below.split('/') {
+        let parent = path.clone();
+        path.push(part);
+        match fs::create_dir(&path) {
+            Ok(()) => sync_folder(&parent)?,
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            Err(error) => return Err(DiskError::folder(&path)(error)),
+        }
+    }
+    Ok(path)
+}
+
+/// Writes a small file whole or not at all: beside it, synced, renamed, folder synced.
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
+    let part = path.with_extension("part");
+    let write = || {
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).open(&part)?;
+        file.write_all(bytes)?;
+        file.sync_all()?;
+        fs::rename(&part, path)
+    };
+    write().map_err(DiskError::file(path))?;
+    path.parent().map_or(Ok(()), sync_folder)
+}
+
+/// Removes a file; one that is not there counts as removed.
+pub(super) fn remove_file(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        other => other,
+    }
+}
+
+/// Bytes of a file system.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Space {
+    /// All there is.
+    pub total_bytes: u64,
+    /// What an ordinary user may still take.
+    pub free_bytes: u64,
+}
+
+/// How full the file system of `path` is.
+pub(super) fn space(path: &Path) -> io::Result<Space> {
+    let stat = rustix::fs::statvfs(path)?;
+    Ok(Space { total_bytes: stat.f_blocks * stat.f_frsize, free_bytes: stat.f_bavail * stat.f_frsize })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_replaced_file_is_whole_and_leaves_nothing_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let below = make_folders(folder.path(), "a/b/c").unwrap();
+        assert_eq!(make_folders(folder.path(), "a/b/c").unwrap(), below);
+        let path = below.join("run.json");
+        replace(&path, b"one").unwrap();
+        replace(&path, b"two").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"two");
+        assert_eq!(fs::read_dir(&below).unwrap().count(), 1);
+        remove_file(&path).unwrap();
+        remove_file(&path).unwrap();
+        assert!(space(&below).unwrap().total_bytes > 0);
+    }
+}

@@ -1,0 +1,88 @@
+//! Whether the recordings folder is the one that was recorded to before.
+//!
+//! A marker file with a UUID lies in the folder, and the same UUID in the state folder. A disk that is not mounted
+//! leaves an empty folder: without this, everything recorded would look deleted, and new recordings would fill the
+//! wrong disk.
+
+use std::{fs, io, path::Path};
+
+use uuid::Uuid;
+
+use super::disk;
+use crate::outcome::chain;
+
+/// In the recordings folder.
+const MARKER: &str = ".larder-recordings";
+/// In the state folder.
+const EXPECTED: &str = "recordings.id";
+
+/// Reads the marker back, making it on first use.
+///
+/// # Errors
+/// Why nothing may be recorded or judged there, in a sentence that says what to do.
+pub(super) fn check(root: &Path, state: &Path) -> Result<(), String> {
+    let (marker, expected) = (root.join(MARKER), state.join(EXPECTED));
+    let found = read(&marker).map_err(|error| format!("cannot read {}: {error}", marker.display()))?;
+    let wanted = read(&expected).map_err(|error| format!("cannot read {}: {error}", expected.display()))?;
+    match (found, wanted) {
+        (Some(found), Some(wanted)) if found == wanted => writable(root),
+        (Some(found), None) => keep(&expected, found),
+        (None, None) => {
+            fs::create_dir_all(root).map_err(|error| format!("cannot make {}: {error}", root.display()))?;
+            let id = Uuid::new_v4();
+            keep(&marker, id)?;
+            keep(&expected, id)
+        }
+        (found, Some(_)) => Err(format!(
+            "{} is {}: mount its disk, or remove {} to begin anew there",
+            root.display(),
+            if found.is_some() { "another folder than recordings were kept in" } else { "not what it was" },
+            expected.display()
+        )),
+    }
+}
+
+fn writable(root: &Path) -> Result<(), String> {
+    match rustix::fs::access(root, rustix::fs::Access::WRITE_OK) {
+        Ok(()) => Ok(()),
+        Err(error) => Err(format!("cannot write below {}: {error}", root.display())),
+    }
+}
+
+fn read(path: &Path) -> io::Result<Option<Uuid>> {
+    match fs::read_to_string(path) {
+        Ok(text) => text.trim().parse().map(Some).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn keep(path: &Path, id: Uuid) -> Result<(), String> {
+    disk::replace(path, format!("{id}\n").as_bytes()).map_err(|error| chain(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_unmounted_disk_is_noticed_and_its_return_too() {
+        let state = tempfile::tempdir().unwrap();
+        let root = state.path().join("recordings");
+        assert_eq!(check(&root, state.path()), Ok(()));
+        assert_eq!(check(&root, state.path()), Ok(()));
+        let away = state.path().join("away");
+        fs::rename(&root, &away).unwrap();
+        fs::create_dir(&root).unwrap();
+        let complaint = check(&root, state.path()).unwrap_err();
+        assert!(complaint.contains("mount its disk"), "{complaint}");
+        assert!(!root.join(MARKER).exists());
+        fs::remove_dir(&root).unwrap();
+        fs::rename(&away, &root).unwrap();
+        assert_eq!(check(&root, state.path()), Ok(()));
+        fs::remove_file(state.path().join(EXPECTED)).unwrap();
+        assert_eq!(check(&root, state.path()), Ok(()));
+        fs::write(root.join(MARKER), format!("{}", Uuid::new_v4())).unwrap();
+        assert!(check(&root, state.path()).is_err());
+    }
+}

@@ -1,0 +1,354 @@
+//! The recorder: from a camera's tap to segments on disk and their rows.
+//!
+//! ```text
+//! hub::Tap ─▶ camera ─▶ run ─ matroska ─▶ ffmpeg ─▶ collect ─ fragments ─▶ commit (files) ─▶ rows (PostgreSQL)
+//!             recover, sweep: what files say after a crash      retention: what goes, and when
+//! ```
+//! One task a camera, one that looks after the folder ([`upkeep`]), one that writes rows. Files are the truth:
+//! recording goes on while the database is away, and the sweep writes down what it missed.
+
+mod camera;
+mod collect;
+mod commit;
+mod config;
+mod disk;
+mod ffmpeg;
+mod fragments;
+mod gaps;
+mod marker;
+mod matroska;
+mod mp4;
+mod ordinals;
+mod recover;
+mod retention;
+mod rows;
+mod run;
+mod shared;
+mod sweep;
+mod upkeep;
+mod wish;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use larder_proto::wire::CameraId;
+use thiserror::Error;
+use tokio::{
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout_at},
+};
+
+pub use config::{Config, Encoder, Preset};
+pub use disk::{DiskError, Space};
+pub use retention::{DeleteError, Deleted};
+pub use wish::{Mode, Wanted};
+
+use crate::{
+    clock::Clock,
+    events::Events,
+    hub::Hub,
+    outcome::{Kind, Refusal},
+    recordings::{Commands, Store, StoredSegment},
+    tasks::Tasks,
+};
+use camera::{CameraTask, State};
+use shared::{Ingredients, Shared};
+use wish::Wish;
+
+/// Given to a run's end when the hub stops without calling [`Recorder::close`].
+const GRACE: Duration = Duration::from_secs(10);
+
+/// What the recorder needs.
+pub struct Deps {
+    /// Where pictures come from.
+    pub hub: Hub,
+    /// The hub's time.
+    pub clock: Clock,
+    /// Where it tells of starts and ends.
+    pub events: Events,
+    /// When these stop, the recorder closes itself.
+    pub tasks: Tasks,
+    /// Where rows go.
+    pub recordings: Store,
+    /// The recordings folder; made when it is not there.
+    pub root: PathBuf,
+    /// The state folder; remembers which recordings folder is the right one.
+    pub state: PathBuf,
+}
+
+/// Why manual recording did not start or stop.
+#[derive(Debug, Error)]
+pub enum ManualError {
+    /// It is not known.
+    #[error("no such camera {0}")]
+    NoSuchCamera(CameraId),
+    /// It is recorded all the time, or never.
+    #[error("the camera is not in manual mode")]
+    NotManual,
+}
+
+impl From<ManualError> for Refusal {
+    fn from(error: ManualError) -> Self {
+        let kind = match error {
+            ManualError::NoSuchCamera(_) => Kind::NotFound,
+            ManualError::NotManual => Kind::FailedPrecondition,
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl From<DeleteError> for Refusal {
+    fn from(error: DeleteError) -> Self {
+        match error {
+            DeleteError::Rows(error) => error.into(),
+            DeleteError::Disk(_) => Self::internal(error),
+        }
+    }
+}
+
+/// How the recorder is doing.
+#[derive(Clone, Debug)]
+pub struct Status {
+    /// Whether what is wanted can be recorded.
+    pub ready: bool,
+    /// What is wrong and what to do; empty when ready.
+    pub detail: String,
+    /// The recordings folder.
+    pub root: PathBuf,
+    /// Its file system.
+    pub space: Space,
+    /// Bytes that stay free; below, recording stops.
+    pub floor_bytes: u64,
+    /// Bytes of all recordings, counted once a minute.
+    pub recordings_bytes: u64,
+    /// Cameras that are being recorded.
+    pub recording: usize,
+}
+
+/// The handle; clones share the recorder.
+#[derive(Clone)]
+pub struct Recorder(Arc<Inner>);
+
+struct Inner {
+    shared: Arc<Shared>,
+    cameras: Mutex<Cameras>,
+    wanted: watch::Sender<Vec<Wanted>>,
+}
+
+#[derive(Default)]
+struct Cameras {
+    tasks: HashMap<CameraId, Handle>,
+    closed: bool,
+}
+
+struct Handle {
+    wish: watch::Sender<Wish>,
+    state: watch::Receiver<State>,
+    task: JoinHandle<()>,
+}
+
+impl Recorder {
+    /// Starts it. Never fails: what is wrong shows in [`Recorder::status`] and is tried again.
+    pub fn start(config: &Config, deps: Deps) -> Self {
+        let (rows, writer) = rows::Rows::new(deps.recordings.clone());
+        let missed = rows.missed();
+        let shared = Shared::new(Ingredients {
+            settings: ffmpeg::Settings::new(config),
+            root: deps.root,
+            floor_bytes: config.floor_bytes(),
+            hub: deps.hub,
+            clock: deps.clock,
+            events: deps.events,
+            store: deps.recordings,
+            rows,
+        });
+        let (wanted, wanted_receiver) = watch::channel(Vec::new());
+        let recorder = Self(Arc::new(Inner { shared: Arc::clone(&shared), cameras: Mutex::default(), wanted }));
+        shared.tasks.spawn_until_stop(writer.run());
+        let resume = recorder.clone();
+        let upkeep = upkeep::Upkeep {
+            shared: Arc::clone(&shared),
+            state: deps.state,
+            wanted: wanted_receiver,
+            resume_manual: Some(Box::new(move |cameras| {
+                for camera in cameras {
+                    // One that is in another mode by now just stays in it.
+                    let _ = resume.start_manual(camera);
+                }
+            })),
+            missed,
+        };
+        shared.tasks.spawn_until_stop(upkeep.run());
+        let (closing, stopping) = (recorder.clone(), deps.tasks.stopping());
+        deps.tasks.spawn(async move {
+            stopping.cancelled().await;
+            closing.close(GRACE).await;
+        });
+        recorder
+    }
+
+    /// Says what is wanted of every camera; one that is not named any more is not recorded, its files stay.
+    pub fn set_wanted(&self, wanted: Vec<Wanted>) {
+        let mut cameras = self.cameras();
+        if cameras.closed {
+            return;
+        }
+        for Wanted { camera, mode, .. } in &wanted {
+            let handle = cameras.tasks.entry(*camera).or_insert_with(|| self.spawn(*camera));
+            handle.wish.send_if_modified(|wish| {
+                let changed = wish.mode != *mode;
+                *wish = Wish { mode: *mode, started: wish.started && *mode == Mode::Manual, leave: wish.leave };
+                changed
+            });
+        }
+        cameras.tasks.retain(|camera, handle| {
+            let named = wanted.iter().any(|wanted| wanted.camera == *camera);
+            if !named {
+                handle.wish.send_modify(|wish| wish.leave = true);
+            }
+            named
+        });
+        drop(cameras);
+        self.0.wanted.send_replace(wanted);
+    }
+
+    fn spawn(&self, camera: CameraId) -> Handle {
+        let shared = &self.0.shared;
+        let (wish, wish_receiver) = watch::channel(Wish::default());
+        let (state_sender, state) = watch::channel(State::default());
+        let task = CameraTask::new(Arc::clone(shared), camera, wish_receiver, state_sender);
+        Handle { wish, state, task: shared.tasks.spawn(task.run()) }
+    }
+
+    /// Starts recording a camera in manual mode; again is the same as once.
+    ///
+    /// # Errors
+    /// When it is not known or in another mode.
+    pub fn start_manual(&self, camera: CameraId) -> Result<(), ManualError> {
+        self.manual(camera, true).map(drop)
+    }
+
+    /// Stops recording a camera in manual mode; when it answers, the last fragment is on disk and has its row, unless
+    /// the database is away. Cancel safe: recording stops all the same.
+    ///
+    /// # Errors
+    /// When it is not known or in another mode.
+    pub async fn stop_manual(&self, camera: CameraId) -> Result<(), ManualError> {
+        let mut state = self.manual(camera, false)?;
+        // An error means that the task has ended, which is as good.
+        let _ = state.wait_for(|state| !state.recording).await;
+        self.0.shared.rows.flush().await;
+        Ok(())
+    }
+
+    fn manual(&self, camera: CameraId, started: bool) -> Result<watch::Receiver<State>, ManualError> {
+        let cameras = self.cameras();
+        let handle = cameras.tasks.get(&camera).ok_or(ManualError::NoSuchCamera(camera))?;
+        if handle.wish.borrow().mode != Mode::Manual {
+            return Err(ManualError::NotManual);
+        }
+        handle.wish.send_if_modified(|wish| std::mem::replace(&mut wish.started, started) != started);
+        Ok(handle.state.clone())
+    }
+
+    /// Deletes segments: rows are marked, files unlinked, rows removed. What is still being written or pinned stays;
+    /// whatever is left undone is finished later.
+    ///
+    /// # Errors
+    /// When the disk or the database fails.
+    pub async fn delete(&self, segments: Vec<StoredSegment>) -> Result<Deleted, DeleteError> {
+        let shared = &self.0.shared;
+        let _upkeep = shared.upkeep.lock().await;
+        let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
+        let marked = shared.store.mark_deleting(&ids).await?;
+        retention::delete(shared, marked).await
+    }
+
+    /// Stops recording a camera and deletes all its files; its rows go with the camera's.
+    ///
+    /// # Errors
+    /// When files can't be deleted.
+    pub async fn remove_camera(&self, camera: CameraId) -> Result<(), DiskError> {
+        let handle = self.cameras().tasks.remove(&camera);
+        if let Some(handle) = handle {
+            handle.wish.send_modify(|wish| wish.leave = true);
+            let _ = handle.task.await;
+        }
+        let shared = &self.0.shared;
+        let _upkeep = shared.upkeep.lock().await;
+        shared.forget(camera);
+        let folder = shared.camera_folder(camera);
+        collect::blocking(move || match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::folder(&folder)(error)),
+            _ => Ok(()),
+        })
+        .await
+    }
+
+    /// How it is doing.
+    pub fn status(&self) -> Status {
+        let shared = &self.0.shared;
+        let full = shared
+            .is_full()
+            .then(|| format!("the disk is full: make room on {} or take pins away", shared.root.display()));
+        let detail = shared.trouble().or(full).or_else(|| shared.encoder_trouble()).unwrap_or_default();
+        Status {
+            ready: detail.is_empty(),
+            detail,
+            root: shared.root.clone(),
+            space: disk::space(&shared.root).unwrap_or_default(),
+            floor_bytes: shared.floor_bytes,
+            recordings_bytes: shared.recordings_bytes(),
+            recording: self.cameras().tasks.values().filter(|handle| handle.state.borrow().recording).count(),
+        }
+    }
+
+    /// Ends every run, registers its last fragment and stops. `false` when that took longer than `grace`; what is
+    /// missing then is adopted at the next start. Again is the same as once.
+    pub async fn close(&self, grace: Duration) -> bool {
+        let deadline = Instant::now() + grace;
+        let handles: Vec<Handle> = {
+            let mut cameras = self.cameras();
+            cameras.closed = true;
+            cameras.tasks.drain().map(|(_, handle)| handle).collect()
+        };
+        for handle in &handles {
+            handle.wish.send_modify(|wish| wish.leave = true);
+        }
+        let mut in_time = true;
+        for handle in handles {
+            in_time &= timeout_at(deadline, handle.task).await.is_ok();
+        }
+        let shared = &self.0.shared;
+        in_time &= timeout_at(deadline, shared.rows.flush()).await.is_ok();
+        let left = deadline.saturating_duration_since(Instant::now()).max(Duration::from_millis(100));
+        in_time & shared.tasks.stop(left).await
+    }
+
+    fn cameras(&self) -> MutexGuard<'_, Cameras> {
+        self.0.cameras.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[tonic::async_trait]
+impl Commands for Recorder {
+    async fn start(&self, camera: CameraId) -> Result<(), Refusal> {
+        Ok(self.start_manual(camera)?)
+    }
+
+    async fn stop(&self, camera: CameraId) -> Result<(), Refusal> {
+        Ok(self.stop_manual(camera).await?)
+    }
+
+    async fn delete(&self, segments: Vec<StoredSegment>) -> Result<(), Refusal> {
+        Self::delete(self, segments).await.map(drop).map_err(Refusal::from)
+    }
+}
+
+#[cfg(test)]
+mod tests;

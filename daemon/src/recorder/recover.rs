@@ -1,0 +1,311 @@
+//! What is on disk of a camera, and repairing what a crash left: no database is needed.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use jiff::Timestamp;
+
+use super::{
+    commit::{INIT_FILE, RUN_FILE, RunFile, SEGMENT_SUFFIX, keep_run, remove_run},
+    disk::{DiskError, sync_folder},
+    fragments::{Part, Piece, Splitter},
+    mp4::Mp4Error,
+    ordinals::Ordinals,
+};
+use crate::{
+    clock::from_us,
+    recordings::{EndReason, FragmentIndex, Run, Segment},
+};
+
+/// What is appended to the name of what cannot be read; kept for a person to look at.
+const BROKEN: &str = "broken";
+
+/// What a camera's folder says.
+#[derive(Debug, Default)]
+pub(super) struct Known {
+    pub(super) ordinals: Ordinals,
+    /// When the newest run ended, and why.
+    pub(super) last_end: Option<(Timestamp, EndReason)>,
+}
+
+/// A run's folder.
+#[derive(Clone, Debug)]
+pub(super) struct RunOnDisk {
+    pub(super) run: Run,
+    pub(super) folder: PathBuf,
+}
+
+/// Reads a camera's folder, ends the runs that a crash left open, and finds the counts of the next run.
+pub(super) fn camera(folder: &Path) -> Result<Known, DiskError> {
+    let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, last_end: None };
+    let mut runs = runs(folder)?;
+    for on_disk in &mut runs {
+        if on_disk.run.ended_at.is_none() {
+            end(on_disk, EndReason::HubDown)?;
+        }
+    }
+    runs.retain(|on_disk| on_disk.folder.exists());
+    if let Some(newest) = runs.iter().max_by_key(|on_disk| on_disk.run.ordinal) {
+        let run = &newest.run;
+        known.last_end = run.ended_at.zip(run.end_reason);
+        let count = count(newest)?;
+        known.ordinals = known
+            .ordinals
+            .max(Ordinals { next_run: run.ordinal + 1, next_sequence: run.first_sequence + i64::from(count) });
+        known.ordinals.keep(folder)?;
+    }
+    Ok(known)
+}
+
+/// Every run in a camera's folder, by ordinal. What is no run is left alone; a run that cannot be read is put aside.
+pub(super) fn runs(camera: &Path) -> Result<Vec<RunOnDisk>, DiskError> {
+    let mut runs = Vec::new();
+    for day in folders(camera)? {
+        for folder in folders(&day)? {
+            if folder.extension().is_some() {
+                continue;
+            }
+            match read_run(&folder) {
+                Ok(Some(run)) => runs.push(RunOnDisk { run, folder }),
+                Ok(None) => put_aside(&folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => abandoned(&folder),
+                Err(error) => return Err(DiskError::file(&folder.join(RUN_FILE))(error)),
+            }
+        }
+    }
+    runs.sort_by_key(|on_disk| on_disk.run.ordinal);
+    Ok(runs)
+}
+
+fn folders(parent: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let entries = match fs::read_dir(parent) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.map_err(DiskError::folder(parent))?,
+    };
+    let mut found = Vec::new();
+    for entry in entries {
+        let entry = entry.map_err(DiskError::folder(parent))?;
+        if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+            found.push(entry.path());
+        }
+    }
+    found.sort();
+    Ok(found)
+}
+
+/// `None` when there is a file that is no run's.
+fn read_run(folder: &Path) -> io::Result<Option<Run>> {
+    let bytes = fs::read(folder.join(RUN_FILE))?;
+    Ok(serde_json::from_slice::<RunFile>(&bytes).ok().and_then(RunFile::run))
+}
+
+/// A folder without `run.json` was being made or removed; no fragment was ever in it, unless somebody put one there.
+fn abandoned(folder: &Path) {
+    if segment_files(folder).is_ok_and(|files| files.is_empty()) {
+        let _ = fs::remove_file(folder.join(RUN_FILE).with_extension("part"));
+        let _ = fs::remove_file(folder.join(INIT_FILE).with_extension("part"));
+        if remove_run(folder).is_ok() {
+            return;
+        }
+    }
+    put_aside(folder);
+}
+
+fn put_aside(path: &Path) {
+    let mut name = path.as_os_str().to_owned();
+    name.push(".");
+    name.push(BROKEN);
+    let done = fs::rename(path, &name).is_ok();
+    tracing::error!(path = %path.display(), done, "what is recorded there cannot be read; it is put aside");
+}
+
+/// Ends a run that was open when the hub died: segments are cut to their last whole fragment, the end is written. A
+/// run without a fragment is removed.
+pub(super) fn end(on_disk: &mut RunOnDisk, reason: EndReason) -> Result<(), DiskError> {
+    let segments = segments(on_disk, None, true)?;
+    let Some(last) = segments.last() else {
+        tracing::info!(run.id = %on_disk.run.id.0, "a run without a fragment is removed");
+        return remove_run(&on_disk.folder).map_err(DiskError::folder(&on_disk.folder));
+    };
+    on_disk.run.ended_at = Some(last.ended_at());
+    on_disk.run.end_reason = Some(reason);
+    tracing::info!(run.id = %on_disk.run.id.0, "a run that was interrupted is ended");
+    keep_run(&on_disk.folder, &on_disk.run)
+}
+
+/// A run's segment files and their starts, in order.
+pub(super) fn segment_files(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, DiskError> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(DiskError::folder(folder))? {
+        let entry = entry.map_err(DiskError::folder(folder))?;
+        let name = entry.file_name();
+        let stem = name.to_str().and_then(|name| name.strip_suffix(SEGMENT_SUFFIX));
+        if let Some(us) = stem.and_then(|stem| stem.parse().ok()) {
+            files.push((from_us(us), entry.path()));
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// Fragments of a run up to its newest, also those that were deleted before it.
+fn count(on_disk: &RunOnDisk) -> Result<u32, DiskError> {
+    let Some((start, _)) = segment_files(&on_disk.folder)?.pop() else { return Ok(0) };
+    let newest = segments(on_disk, Some(start), false)?;
+    let fragments = |segment: &Segment| {
+        let before = segment.first_sequence - on_disk.run.first_sequence;
+        u32::try_from(before).unwrap_or_default() + u32::try_from(segment.fragments.len()).unwrap_or(u32::MAX)
+    };
+    Ok(newest.last().map_or(0, fragments))
+}
+
+/// Reads a run's segments from `from` on, all closed. With `repair`, what follows the last whole fragment is cut off,
+/// and files without one are put aside; without, files are not touched and such are left out.
+pub(super) fn segments(on_disk: &RunOnDisk, from: Option<Timestamp>, repair: bool) -> Result<Vec<Segment>, DiskError> {
+    let files: Vec<_> = segment_files(&on_disk.folder)?
+        .into_iter()
+        .filter(|(start, _)| from.is_none_or(|from| *start >= from))
+        .collect();
+    let Some(timescale) = timescale(&on_disk.folder)? else {
+        if repair {
+            put_aside(&on_disk.folder);
+        }
+        return Ok(Vec::new());
+    };
+    let mut segments = Vec::with_capacity(files.len());
+    for (start, path) in files {
+        if let Some(segment) = segment(on_disk, (start, &path), timescale, repair)? {
+            segments.push(segment);
+        }
+    }
+    if let (Some(last), Some(ended_at)) = (segments.last_mut(), on_disk.run.ended_at) {
+        shorten(last, ended_at);
+    }
+    Ok(segments)
+}
+
+/// The run's end tells how long its last picture was shown better than the encoder's guess does.
+fn shorten(last: &mut Segment, ended_at: Timestamp) {
+    let end = Duration::try_from(ended_at.duration_since(last.started_at)).unwrap_or_default();
+    let mut index = FragmentIndex::default();
+    let fragments = last.fragments.fragments();
+    for (at, fragment) in fragments.iter().enumerate() {
+        let duration = if at + 1 == fragments.len() && end > fragment.start {
+            end.saturating_sub(fragment.start)
+        } else {
+            fragment.duration
+        };
+        index.push(fragment.start, Duration::from_millis(millis(duration)), fragment.size);
+    }
+    last.fragments = index;
+}
+
+fn millis(duration: Duration) -> u64 {
+    u64::try_from(duration.as_millis()).unwrap_or(u64::MAX)
+}
+
+fn timescale(folder: &Path) -> Result<Option<u32>, DiskError> {
+    let path = folder.join(INIT_FILE);
+    match fs::read(&path) {
+        Ok(bytes) => {
+            let mut splitter = Splitter::default();
+            splitter.push(&bytes);
+            Ok(splitter.next_part().ok().flatten().and_then(|_init| splitter.timescale()))
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::file(&path)(error)),
+    }
+}
+
+fn segment(
+    on_disk: &RunOnDisk,
+    (start, path): (Timestamp, &Path),
+    timescale: u32,
+    repair: bool,
+) -> Result<Option<Segment>, DiskError> {
+    let (pieces, whole) = read_pieces(path, timescale).map_err(DiskError::file(path))?;
+    let length = fs::metadata(path).map_err(DiskError::file(path))?.len();
+    let Some(first) = pieces.first() else {
+        if repair {
+            if length == 0 {
+                fs::remove_file(path).map_err(DiskError::file(path))?;
+            } else {
+                put_aside(path);
+            }
+            sync_folder(&on_disk.folder)?;
+        }
+        return Ok(None);
+    };
+    if repair && length > whole {
+        tracing::info!(path = %path.display(), bytes = length - whole, "half a fragment is cut off");
+        let cut = || {
+            let file = OpenOptions::new().write(true).open(path)?;
+            file.set_len(whole)?;
+            file.sync_all()
+        };
+        cut().map_err(DiskError::file(path))?;
+    }
+    let mut fragments = FragmentIndex::default();
+    for piece in &pieces {
+        fragments.push(piece.start.saturating_sub(first.start), piece.duration, piece.size);
+    }
+    Ok(Some(Segment {
+        run: on_disk.run.id,
+        camera: on_disk.run.camera,
+        first_sequence: on_disk.run.first_sequence + i64::from(first.number),
+        started_at: start,
+        fragments,
+        closed: true,
+    }))
+}
+
+/// A fragment without its bytes.
+struct Seen {
+    number: u32,
+    start: Duration,
+    duration: Duration,
+    size: u64,
+}
+
+impl From<Piece> for Seen {
+    fn from(piece: Piece) -> Self {
+        let size = u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
+        Self { number: piece.number, start: piece.start, duration: piece.duration, size }
+    }
+}
+
+/// The whole fragments at the front of a file that count on from each other, and how many bytes they are.
+fn read_pieces(path: &Path, timescale: u32) -> io::Result<(Vec<Seen>, u64)> {
+    let mut file = File::open(path)?;
+    let mut splitter = Splitter::after_init(timescale);
+    let mut buffer = vec![0; 256 * 1024];
+    let (mut pieces, mut whole): (Vec<Seen>, u64) = (Vec::new(), 0);
+    loop {
+        let read = file.read(&mut buffer)?;
+        if read == 0 {
+            return Ok((pieces, whole));
+        }
+        splitter.push(&buffer[..read]);
+        loop {
+            match splitter.next_part() {
+                Ok(Some(Part::Piece(piece))) if follows(&pieces, &piece) => {
+                    pieces.push(piece.into());
+                    whole = splitter.consumed();
+                }
+                Ok(None) => break,
+                // Half-written bytes may read as anything: what came before them counts.
+                Ok(Some(_)) | Err(Mp4Error::BoxSize { .. } | Mp4Error::Missing(_) | Mp4Error::Unexpected(_)) => {
+                    return Ok((pieces, whole));
+                }
+            }
+        }
+    }
+}
+
+fn follows(pieces: &[Seen], piece: &Piece) -> bool {
+    pieces.last().is_none_or(|last| piece.number == last.number + 1 && piece.start > last.start)
+}

@@ -1,0 +1,349 @@
+//! One run: pictures from the tap to ffmpeg, fragments from ffmpeg to disk, from its first picture to its end.
+
+use std::{collections::VecDeque, sync::Arc, time::Duration};
+
+use jiff::Timestamp;
+use larder_proto::wire::CameraId;
+use tokio::{
+    process::ChildStdout,
+    sync::watch,
+    task::JoinHandle,
+    time::{Instant, timeout},
+};
+
+use super::{
+    collect::{Collected, Collector, Failure},
+    disk::DiskError,
+    ffmpeg::Ffmpeg,
+    ordinals::Ordinals,
+    shared::Shared,
+    wish::Wish,
+};
+use crate::{
+    events::Kind,
+    hub::{Frame, Presence, Tap, Topic},
+    outcome::chain,
+    recordings::EndReason,
+};
+
+/// Silence that ends a run: this or three intervals.
+const SILENCE: Duration = Duration::from_secs(5);
+/// And never more, whatever the interval: a fragment, two seconds and the silence behind them, must stay within the
+/// eight seconds that a playlist promises.
+const LONGEST_SILENCE: Duration = Duration::from_secs(6);
+/// How long ffmpeg may take to write its last fragment.
+const FINISH: Duration = Duration::from_secs(5);
+/// Intervals kept for the median.
+const INTERVALS: usize = 31;
+
+/// What a run is made for.
+pub(super) struct Order<'a> {
+    pub(super) shared: &'a Arc<Shared>,
+    pub(super) topic: &'a Topic,
+    pub(super) tap: &'a mut Tap,
+    pub(super) wish: &'a mut watch::Receiver<Wish>,
+    pub(super) ordinals: Ordinals,
+}
+
+/// How a run ended.
+pub(super) struct Ended {
+    pub(super) reason: EndReason,
+    /// The end of what is on disk; of a run without a fragment, its start.
+    pub(super) ended_at: Timestamp,
+    pub(super) fragments: u32,
+    /// The picture that ended it and begins the next.
+    pub(super) carried: Option<Arc<Frame>>,
+    /// Whether the topic is over: no picture will come any more.
+    pub(super) topic_over: bool,
+    pub(super) lasted: Duration,
+}
+
+/// Why feeding stopped.
+struct Stop {
+    reason: EndReason,
+    carried: Option<Arc<Frame>>,
+    topic_over: bool,
+}
+
+impl Stop {
+    fn because(reason: EndReason) -> Self {
+        Self { reason, carried: None, topic_over: false }
+    }
+
+    fn carrying(reason: EndReason, frame: Arc<Frame>) -> Self {
+        Self { reason, carried: Some(frame), topic_over: false }
+    }
+}
+
+/// Records from `first` on until something ends the run. Not cancel safe: a dropped run is what the sweep finds after
+/// a crash.
+pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
+    let began = Instant::now();
+    let (shared, camera) = (Arc::clone(order.shared), order.topic.camera());
+    let size = (first.width, first.height);
+    let (ffmpeg, stdout) = match Ffmpeg::start(&shared.settings(), &shared.tasks, size).await {
+        Ok(started) => started,
+        Err(error) => {
+            tracing::warn!(camera.id = %camera, error = chain(&error), "the encoder did not start");
+            let (reason, ended_at) = (EndReason::EncoderFailed, first.captured_at);
+            return Ended { reason, ended_at, fragments: 0, carried: None, topic_over: false, lasted: began.elapsed() };
+        }
+    };
+    let (closing, collecting) = collect(&order, &first, stdout);
+    let mut feed = Feed {
+        ffmpeg,
+        started_at: first.captured_at,
+        first: Arc::clone(&first),
+        last: None,
+        last_ms: 0,
+        intervals: VecDeque::with_capacity(INTERVALS),
+        dropped: 0,
+    };
+    order.topic.set_recording(true);
+    let mut collecting = Collecting { handle: collecting, done: None };
+    let stop = feed.run(&mut order, first, &mut collecting).await;
+    let interval = feed.median().unwrap_or_else(|| order.topic.interval());
+    closing.send_replace(Some(interval));
+    let collected = feed.finish(collecting, camera).await;
+    order.topic.set_recording(false);
+    let reason = why(&stop, collected.failure.as_ref(), camera, &shared);
+    let (ended_at, fragments) = close(&shared, collected, reason, feed.started_at).await;
+    let lasted = began.elapsed();
+    let seconds = lasted.as_secs();
+    tracing::info!(camera.id = %camera, reason = reason.name(), fragments, seconds, dropped = feed.dropped, "a run ended");
+    shared.events.tell(Kind::RecordingEnded, Some(camera), format!("recording ended: {}", reason.name()));
+    Ended { reason, ended_at, fragments, carried: stop.carried, topic_over: stop.topic_over, lasted }
+}
+
+fn collect(
+    order: &Order<'_>,
+    first: &Frame,
+    stdout: ChildStdout,
+) -> (watch::Sender<Option<Duration>>, JoinHandle<Collected>) {
+    let (closing, closed) = watch::channel(None);
+    let collector = Collector::new(order.shared, order.topic.camera(), first, order.ordinals, closed);
+    let handle = order.shared.tasks.spawn(collector.run(stdout));
+    (closing, handle)
+}
+
+/// The collector's task, whose answer may come before it is asked for.
+struct Collecting {
+    handle: JoinHandle<Collected>,
+    done: Option<Collected>,
+}
+
+impl Collecting {
+    /// Waits until it is over. Cancel safe.
+    async fn over(&mut self) {
+        if self.done.is_none() {
+            self.done = Some((&mut self.handle).await.unwrap_or_else(|error| Collected::lost(&error)));
+        }
+    }
+}
+
+struct Feed {
+    ffmpeg: Ffmpeg,
+    started_at: Timestamp,
+    first: Arc<Frame>,
+    last: Option<Timestamp>,
+    last_ms: u64,
+    intervals: VecDeque<u64>,
+    /// Pictures out of order or too close behind the one before.
+    dropped: u64,
+}
+
+impl Feed {
+    async fn run(&mut self, order: &mut Order<'_>, first: Arc<Frame>, collecting: &mut Collecting) -> Stop {
+        if let Some(stop) = self.take(&first, order.topic).await {
+            return stop;
+        }
+        loop {
+            let silence = silence(order.topic.interval());
+            tokio::select! {
+                biased;
+                leaving = unwanted(order.wish) => {
+                    return Stop::because(if leaving { EndReason::HubStopped } else { EndReason::Stopped });
+                }
+                () = collecting.over() => return Stop::because(EndReason::EncoderFailed),
+                next = timeout(silence, order.tap.next()) => match next {
+                    Ok(Some(tapped)) => {
+                        if tapped.missed > 0 {
+                            let camera = order.topic.camera();
+                            tracing::warn!(camera.id = %camera, missed = tapped.missed, "the encoder is too slow");
+                        }
+                        if let Some(stop) = self.take(&tapped.frame, order.topic).await {
+                            return stop;
+                        }
+                    }
+                    Ok(None) => return Stop { topic_over: true, ..Stop::because(EndReason::HubStopped) },
+                    Err(_elapsed) => return Stop::because(absence(order.topic)),
+                },
+            }
+        }
+    }
+
+    /// Gives a picture to the encoder, unless it ends the run.
+    async fn take(&mut self, frame: &Arc<Frame>, topic: &Topic) -> Option<Stop> {
+        if let Some(last) = self.last {
+            if frame.clock_epoch != self.first.clock_epoch {
+                return Some(Stop::carrying(EndReason::ClockStepped, Arc::clone(frame)));
+            }
+            if (frame.width, frame.height) != (self.first.width, self.first.height) {
+                return Some(Stop::carrying(EndReason::SizeChanged, Arc::clone(frame)));
+            }
+            if day(frame.captured_at) != day(self.started_at) {
+                return Some(Stop::carrying(EndReason::Midnight, Arc::clone(frame)));
+            }
+            let since = Duration::try_from(frame.captured_at.duration_since(last)).unwrap_or_default();
+            if since.is_zero() {
+                self.dropped += 1;
+                return None;
+            }
+            if since >= silence(topic.interval()) {
+                return Some(Stop::carrying(EndReason::Stalled, Arc::clone(frame)));
+            }
+        }
+        let at_ms = self.at_ms(frame.captured_at)?;
+        match self.ffmpeg.write(at_ms, &frame.jpeg).await {
+            Ok(()) => {
+                self.note(frame.captured_at, at_ms);
+                None
+            }
+            Err(error) => {
+                tracing::warn!(camera.id = %topic.camera(), error = chain(&error), "the encoder failed");
+                Some(Stop::because(EndReason::EncoderFailed))
+            }
+        }
+    }
+
+    /// Whole milliseconds since the run's start, strictly rising: rounded, so half a millisecond off at most, unless
+    /// two pictures share one; a third in the same millisecond is dropped.
+    fn at_ms(&mut self, captured_at: Timestamp) -> Option<u64> {
+        let us = captured_at.as_microsecond() - self.started_at.as_microsecond();
+        let rounded = u64::try_from((us + 500).div_euclid(1000)).unwrap_or_default();
+        if self.last.is_none() || rounded > self.last_ms {
+            return Some(rounded);
+        }
+        if rounded == self.last_ms {
+            return Some(rounded + 1);
+        }
+        self.dropped += 1;
+        None
+    }
+
+    fn note(&mut self, captured_at: Timestamp, at_ms: u64) {
+        if self.last.is_some() {
+            if self.intervals.len() == INTERVALS {
+                self.intervals.pop_front();
+            }
+            self.intervals.push_back(at_ms - self.last_ms);
+        }
+        self.last = Some(captured_at);
+        self.last_ms = at_ms;
+    }
+
+    /// How long the last picture is shown.
+    fn median(&self) -> Option<Duration> {
+        let mut intervals: Vec<u64> = self.intervals.iter().copied().collect();
+        intervals.sort_unstable();
+        intervals.get(intervals.len() / 2).map(|ms| Duration::from_millis(*ms))
+    }
+
+    async fn finish(&mut self, mut collecting: Collecting, camera: CameraId) -> Collected {
+        self.ffmpeg.close_input();
+        if timeout(FINISH, collecting.over()).await.is_err() {
+            tracing::warn!(camera.id = %camera, "the encoder did not end; it is killed");
+            let _ = self.ffmpeg.kill().await;
+            collecting.over().await;
+        }
+        // Its output is at its end, or nobody reads it any more: it ends at once or is stuck.
+        let status = self.ffmpeg.end(Duration::from_secs(1)).await;
+        let mut collected = collecting.done.unwrap_or_default();
+        let failed = status.as_ref().map_or(true, |status| !status.success());
+        if failed && collected.failure.is_none() {
+            let complaint = self.ffmpeg.complaints();
+            let status = status.map_or_else(|error| error.to_string(), |status| status.to_string());
+            collected.failure = Some(Failure::Encoder(format!("{status}: {complaint}")));
+        }
+        collected
+    }
+}
+
+/// What ended the run: a failure goes before what feeding saw.
+fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared) -> EndReason {
+    let reason = match failure {
+        None => return stop.reason,
+        Some(Failure::Full) => EndReason::DiskFull,
+        Some(Failure::Disk(error)) if error.is_full() => {
+            shared.set_full(true);
+            shared.make_room.notify_one();
+            EndReason::DiskFull
+        }
+        Some(Failure::Disk(error)) => {
+            if let DiskError::Folder { .. } = error {
+                shared.set_trouble(Some(chain(error)));
+            }
+            tracing::error!(camera.id = %camera, error = chain(error), "the disk failed");
+            EndReason::DiskFailed
+        }
+        Some(Failure::Encoder(complaint)) => {
+            tracing::warn!(camera.id = %camera, complaint, "the encoder failed");
+            EndReason::EncoderFailed
+        }
+    };
+    let message = format!("recording was interrupted: {}", reason.name());
+    shared.events.tell(Kind::RecordingFailed, Some(camera), message);
+    reason
+}
+
+/// Writes the end down. Gives it and how many fragments there are.
+async fn close(shared: &Shared, collected: Collected, reason: EndReason, started_at: Timestamp) -> (Timestamp, u32) {
+    let Some(writer) = collected.writer else { return (started_at, 0) };
+    let (writer, segment) = super::collect::blocking(move || {
+        let mut writer = writer;
+        let segment = writer.end(reason);
+        (writer, segment)
+    })
+    .await;
+    let (run, fragments) = (writer.run(), writer.fragments());
+    match segment {
+        Ok(Some(segment)) => {
+            shared.rows.write(super::rows::Row::Segment { run: Arc::new(run.clone()), segment });
+            shared.rows.write(super::rows::Row::RunEnded(run.clone()));
+        }
+        Ok(None) => {
+            if fragments > 0 {
+                shared.rows.write(super::rows::Row::RunEnded(run.clone()));
+            }
+        }
+        Err(error) => {
+            if run.ended_at.is_some() {
+                shared.rows.write(super::rows::Row::RunEnded(run.clone()));
+            }
+            tracing::error!(run.id = %run.id.0, error = chain(&error), "a run's end was not written");
+        }
+    }
+    shared.run_over(run.id);
+    (writer.ends_at(), fragments)
+}
+
+/// Waits until the camera is not to be recorded. Whether the recorder stops. Cancel safe.
+async fn unwanted(wish: &mut watch::Receiver<Wish>) -> bool {
+    wish.wait_for(|wish| !wish.records()).await.map_or(true, |wish| wish.leave)
+}
+
+/// Silence after which a run ends.
+fn silence(interval: Duration) -> Duration {
+    SILENCE.max(interval * 3).min(LONGEST_SILENCE)
+}
+
+fn absence(topic: &Topic) -> EndReason {
+    match topic.presence().borrow().presence {
+        Presence::Offline => EndReason::CameraOffline,
+        Presence::Online | Presence::Stalled => EndReason::Stalled,
+    }
+}
+
+fn day(at: Timestamp) -> i64 {
+    at.as_second().div_euclid(86_400)
+}

@@ -1,0 +1,193 @@
+//! Makes rows say what the files say: after a start, and when the database was away.
+
+use std::{
+    collections::{HashMap, HashSet},
+    sync::Arc,
+};
+
+use larder_proto::wire::CameraId;
+use thiserror::Error;
+
+use super::{
+    collect::blocking,
+    commit::remove_run,
+    disk::DiskError,
+    recover::{self, RunOnDisk},
+    shared::Shared,
+};
+use crate::{
+    db,
+    recordings::{EndReason, Gap, Run, RunId, Segment, StoredSegment},
+};
+
+/// Why a sweep ended early; the next one goes on.
+#[derive(Debug, Error)]
+pub(super) enum SweepError {
+    /// Rows could not be read or written.
+    #[error("the database failed while recordings were swept")]
+    Rows(#[from] db::Error),
+    /// Files could not.
+    #[error("the disk failed while recordings were swept")]
+    Disk(#[from] DiskError),
+}
+
+/// Runs that were found whole, in files and rows, and need no second look while the hub runs.
+#[derive(Default)]
+pub(super) struct Sweep {
+    whole: HashSet<RunId>,
+}
+
+impl Sweep {
+    /// Sweeps every camera whose files were recovered. The caller has read the marker back and holds `upkeep`.
+    pub(super) async fn run(&mut self, shared: &Arc<Shared>) -> Result<(), SweepError> {
+        for camera in shared.recovered_cameras() {
+            self.camera(shared, camera).await?;
+        }
+        Ok(())
+    }
+
+    async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId) -> Result<(), SweepError> {
+        let folder = shared.camera_folder(camera);
+        let on_disk = blocking(move || recover::runs(&folder)).await?;
+        let rows = shared.store.runs_known(camera).await?;
+        let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
+        let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
+        for (at, run) in on_disk.iter().enumerate() {
+            let next = on_disk.get(at + 1).map(|next| &next.run);
+            self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await?;
+        }
+        for gone in rows.keys().filter(|run| !there.contains(run) && shared.active(**run).is_none()) {
+            let segments = shared.store.segments_known(*gone).await?;
+            forget(shared, segments.iter().collect()).await?;
+        }
+        if let Some(open) = shared.open_gap(camera) {
+            let gap = Gap { camera, started_at: open.since, ended_at: None, reason: open.reason };
+            shared.store.open_gap(&gap).await?;
+        }
+        Ok(())
+    }
+
+    async fn adopt(
+        &mut self,
+        shared: &Arc<Shared>,
+        mut on_disk: RunOnDisk,
+        row: Option<&Run>,
+        next: Option<&Run>,
+    ) -> Result<(), SweepError> {
+        let id = on_disk.run.id;
+        if self.whole.contains(&id) {
+            return Ok(());
+        }
+        let active = shared.active(id);
+        if active.is_none() && on_disk.run.ended_at.is_none() {
+            // Its end could not be written when it came; or it began and ended since the folder was read.
+            on_disk = match blocking(move || end(on_disk)).await? {
+                Some(ended) => ended,
+                None => return Ok(()),
+            };
+        }
+        let known = if row.is_some() { shared.store.segments_known(id).await? } else { Vec::new() };
+        let fresh = self.missing(shared, &on_disk, &known).await?;
+        if fresh.is_empty() && known.is_empty() {
+            if active.is_none() {
+                blocking(move || remove_empty(&on_disk)).await;
+            }
+            return Ok(());
+        }
+        let ends = active.is_none() && row.is_none_or(|row| row.ended_at.is_none());
+        let came = row.is_none();
+        if came {
+            shared.store.close_gap(on_disk.run.camera, on_disk.run.started_at).await?;
+        }
+        if came || ends {
+            shared.store.insert_run(&on_disk.run).await?;
+        }
+        for segment in &fresh {
+            shared.store.upsert_segment(segment).await?;
+        }
+        if let (true, Some(at), Some(reason)) = (ends, on_disk.run.ended_at, on_disk.run.end_reason) {
+            shared.store.end_run(id, at, reason).await?;
+            self.gap_behind(shared, &on_disk.run, next).await?;
+        }
+        if !fresh.is_empty() {
+            tracing::info!(run.id = %id.0, segments = fresh.len(), "segments without a row were written down");
+        }
+        if active.is_none() {
+            self.whole.insert(id);
+        }
+        Ok(())
+    }
+
+    /// Segments whose row is missing or says less or more than the file; rows without a file are removed.
+    async fn missing(
+        &self,
+        shared: &Arc<Shared>,
+        on_disk: &RunOnDisk,
+        known: &[StoredSegment],
+    ) -> Result<Vec<Segment>, SweepError> {
+        let active = shared.active(on_disk.run.id);
+        let folder = on_disk.folder.clone();
+        let files = blocking(move || recover::segment_files(&folder)).await;
+        // Retention may have removed the whole run since it was listed.
+        let Ok(files) = files else { return Ok(Vec::new()) };
+        let lengths: HashMap<_, _> =
+            files.iter().map(|(start, path)| (*start, std::fs::metadata(path).map_or(0, |file| file.len()))).collect();
+        let gone = known
+            .iter()
+            .filter(|row| row.local && !row.deleting && !lengths.contains_key(&row.started_at) && active.is_none());
+        forget(shared, gone.collect()).await?;
+        let rows: HashMap<_, _> = known.iter().map(|row| (row.started_at, row)).collect();
+        let wrong = |start: &jiff::Timestamp| match rows.get(start) {
+            Some(row) => row.local && !row.deleting && (!row.closed || Some(&row.size_bytes) != lengths.get(start)),
+            None => true,
+        };
+        let open = active.map(|open| open.unwrap_or(on_disk.run.started_at));
+        let wanted: HashSet<_> =
+            lengths.keys().copied().filter(|start| open.is_none_or(|open| *start < open) && wrong(start)).collect();
+        let Some(from) = wanted.iter().min().copied() else { return Ok(Vec::new()) };
+        let (on_disk, repair) = (on_disk.clone(), active.is_none());
+        let mut segments = blocking(move || recover::segments(&on_disk, Some(from), repair)).await?;
+        segments.retain(|segment| wanted.contains(&segment.started_at));
+        Ok(segments)
+    }
+
+    /// The gap between a run that was not written down in time and the next; behind the newest the camera's own task
+    /// knows it.
+    async fn gap_behind(&self, shared: &Shared, run: &Run, next: Option<&Run>) -> Result<(), SweepError> {
+        let (Some(from), Some(reason), Some(next)) = (run.ended_at, run.end_reason.and_then(EndReason::gap), next)
+        else {
+            return Ok(());
+        };
+        if next.started_at > from {
+            let gap = Gap { camera: run.camera, started_at: from, ended_at: Some(next.started_at), reason };
+            shared.store.open_gap(&gap).await?;
+        }
+        Ok(())
+    }
+}
+
+fn end(mut on_disk: RunOnDisk) -> Result<Option<RunOnDisk>, DiskError> {
+    if !on_disk.folder.exists() {
+        return Ok(None);
+    }
+    recover::end(&mut on_disk, EndReason::HubDown)?;
+    Ok(on_disk.run.ended_at.is_some().then_some(on_disk))
+}
+
+/// A deletion that was interrupted after the last segment.
+fn remove_empty(on_disk: &RunOnDisk) {
+    if recover::segment_files(&on_disk.folder).is_ok_and(|files| files.is_empty()) {
+        let _ = remove_run(&on_disk.folder);
+    }
+}
+
+/// Removes rows whose files are gone.
+async fn forget(shared: &Shared, rows: Vec<&StoredSegment>) -> Result<(), SweepError> {
+    let ids: Vec<i64> = rows.iter().filter(|row| row.local).map(|row| row.id).collect();
+    if ids.is_empty() {
+        return Ok(());
+    }
+    tracing::warn!(segments = ids.len(), "recorded files are gone; their rows go too");
+    shared.store.remove_segments(&ids).await?;
+    Ok(())
+}

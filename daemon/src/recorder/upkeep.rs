@@ -1,0 +1,170 @@
+//! The one task that looks after the folder: the marker, the sweep, room and limits.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use larder_proto::wire::CameraId;
+use tokio::{
+    sync::{broadcast::error::RecvError, watch},
+    time::Instant,
+};
+
+use super::{
+    collect::blocking,
+    config::Encoder,
+    ffmpeg, marker,
+    retention::{self, ClockTrust},
+    rows::Missed,
+    shared::Shared,
+    sweep::Sweep,
+    wish::Wanted,
+};
+use crate::{db::Change, outcome::chain};
+
+/// How often room is looked at; the recorder asks earlier when it needs some.
+const LOOK: Duration = Duration::from_secs(10);
+/// How often while something is wrong with the folder.
+const LOOK_IN_TROUBLE: Duration = Duration::from_secs(1);
+/// How often limits are applied and bytes counted, which reads many rows.
+const LIMITS: Duration = Duration::from_secs(60);
+/// A sweep that failed or was made necessary by a single missed row is not repeated sooner.
+const SWEEP_PAUSE: Duration = Duration::from_secs(5);
+/// How often an encoder that failed its test is tested again.
+const TEST_AGAIN: Duration = Duration::from_secs(60);
+
+pub(super) struct Upkeep {
+    pub(super) shared: Arc<Shared>,
+    pub(super) state: PathBuf,
+    pub(super) wanted: watch::Receiver<Vec<Wanted>>,
+    /// Called once with the cameras that were being recorded by hand when the hub stopped.
+    pub(super) resume_manual: Option<Box<dyn FnOnce(Vec<CameraId>) + Send + Sync>>,
+    pub(super) missed: Arc<Missed>,
+}
+
+/// What is due when.
+struct Due {
+    sweep: Option<Instant>,
+    limits: Instant,
+    test: Option<Instant>,
+}
+
+impl Upkeep {
+    /// Runs until dropped; everything it does can be interrupted and is finished by the next pass.
+    pub(super) async fn run(mut self) {
+        let shared = Arc::clone(&self.shared);
+        let now = Instant::now();
+        let mut due = Due { sweep: Some(now), limits: now, test: self.test_encoder().await };
+        let mut sweep = Sweep::default();
+        let mut trust = ClockTrust::new(shared.clock.epoch());
+        let mut changes = shared.store.changes();
+        loop {
+            let sound = self.check_folder().await;
+            if sound {
+                let upkeep = shared.upkeep.lock().await;
+                self.pass(&mut due, &mut sweep, &mut trust).await;
+                drop(upkeep);
+            }
+            shared.room_made.notify_waiters();
+            if due.test.is_some_and(|at| at <= Instant::now()) {
+                due.test = self.test_encoder().await;
+            }
+            let look = if sound { LOOK } else { LOOK_IN_TROUBLE };
+            let until_sweep = due.sweep.unwrap_or_else(|| Instant::now() + LOOK);
+            tokio::select! {
+                () = tokio::time::sleep(look) => {}
+                () = tokio::time::sleep_until(until_sweep), if due.sweep.is_some() => {}
+                () = shared.make_room.notified() => {}
+                () = shared.sweep.notified() => due.sweep = Some(Instant::now()),
+                () = self.missed.marked() => due.sweep = Some(Instant::now() + SWEEP_PAUSE),
+                change = changes.recv() => match change {
+                    Ok(Change::Connected) | Err(RecvError::Lagged(_)) => due.sweep = Some(Instant::now()),
+                    Ok(Change::Notice(_) | Change::Lost) => {}
+                    Err(RecvError::Closed) => changes = shared.store.changes(),
+                },
+            }
+        }
+    }
+
+    /// Reads the marker back. Whether the folder may be used.
+    async fn check_folder(&self) -> bool {
+        let (root, state) = (self.shared.root.clone(), self.state.clone());
+        let trouble = blocking(move || marker::check(&root, &state)).await.err();
+        let sound = trouble.is_none();
+        self.shared.set_trouble(trouble);
+        sound
+    }
+
+    async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut ClockTrust) {
+        let shared = Arc::clone(&self.shared);
+        if due.sweep.is_some_and(|at| at <= Instant::now()) {
+            self.missed.take();
+            due.sweep = match self.sweep(sweep).await {
+                Ok(()) => None,
+                Err(error) => {
+                    tracing::warn!(error, "recordings could not be swept; it is tried again");
+                    Some(Instant::now() + SWEEP_PAUSE)
+                }
+            };
+        }
+        // A database that is away shows here as an error; then nothing is deleted, and a full disk stops recording.
+        if let Err(error) = retention::floor(&shared).await {
+            tracing::warn!(error = chain(&error), "no room could be made");
+        }
+        shared.set_full(shared.free_bytes() < shared.floor_bytes);
+        if due.limits <= Instant::now() {
+            due.limits = Instant::now() + LIMITS;
+            if let Err(error) = self.limits(trust).await {
+                tracing::warn!(error = chain(&error), "limits could not be applied");
+            }
+        }
+    }
+
+    async fn sweep(&mut self, sweep: &mut Sweep) -> Result<(), String> {
+        let shared = &self.shared;
+        sweep.run(shared).await.map_err(|error| chain(&error))?;
+        retention::interrupted(shared).await.map_err(|error| chain(&error))?;
+        if self.resume_manual.is_some() {
+            let manual = shared.store.manual().await.map_err(|error| chain(&error))?;
+            if let Some(resume) = self.resume_manual.take() {
+                resume(manual);
+            }
+        }
+        Ok(())
+    }
+
+    async fn limits(&self, trust: &mut ClockTrust) -> Result<(), retention::DeleteError> {
+        let shared = &self.shared;
+        let newest = shared.store.newest(None).await?;
+        let synchronised = blocking(retention::synchronised).await;
+        let trusted = trust.look(shared.clock.epoch(), shared.clock.now(), newest, synchronised);
+        let wanted = self.wanted.borrow().clone();
+        let deleted = retention::limits(shared, &wanted, &shared.clock, trusted).await?;
+        if deleted.segments > 0 {
+            tracing::info!(
+                segments = deleted.segments,
+                bytes = deleted.bytes,
+                "recordings beyond their limits are gone"
+            );
+        }
+        shared.set_recordings_bytes(shared.store.bytes(None).await?);
+        Ok(())
+    }
+
+    /// Tests the encoder; the hardware's is given up for libx264 when it fails. When to test again.
+    async fn test_encoder(&self) -> Option<Instant> {
+        let shared = &self.shared;
+        let mut settings = shared.settings();
+        let mut result = ffmpeg::self_test(&settings, &shared.tasks).await;
+        if let (Err(complaint), Encoder::V4l2m2m) = (&result, settings.encoder) {
+            tracing::warn!(complaint, "the hardware encoder does not work here; libx264 is used");
+            settings.encoder = Encoder::Libx264;
+            result = ffmpeg::self_test(&settings, &shared.tasks).await;
+            shared.set_settings(settings);
+        }
+        if let Err(complaint) = &result {
+            tracing::error!(complaint, "recording does not work");
+        }
+        let again = result.is_err().then(|| Instant::now() + TEST_AGAIN);
+        shared.set_encoder_trouble(result.err());
+        again
+    }
+}
