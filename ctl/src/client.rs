@@ -133,8 +133,9 @@ pub struct Credentials(Option<MetadataValue<Ascii>>);
 impl Credentials {
     fn new(token: Option<&Secret>) -> Result<Self, Failure> {
         let Some(token) = token else { return Ok(Self(None)) };
-        let mut value = MetadataValue::try_from(format!("Bearer {}", token.expose()))
-            .map_err(|_| Failure::Usage("the token holds characters that no token has".to_owned()))?;
+        let Ok(mut value) = MetadataValue::try_from(format!("Bearer {}", token.expose())) else {
+            return Err(Failure::Usage("the token holds characters that no token has".to_owned()));
+        };
         value.set_sensitive(true);
         Ok(Self(Some(value)))
     }

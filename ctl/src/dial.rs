@@ -192,3 +192,6 @@ fn config(trust: &Trust, protocol: Protocol) -> Result<ClientConfig, DialError> 
     }];
     Ok(config)
 }
+
+#[cfg(test)]
+pub(crate) mod tests;

@@ -232,7 +232,7 @@ pub fn parse_address(text: &str) -> Result<(String, u16), Failure> {
         return Err(complaint("the scheme is https"));
     }
     let authority = rest.strip_suffix('/').unwrap_or(rest);
-    let authority: http::uri::Authority = authority.parse().map_err(|_| complaint("host and port are expected"))?;
+    let authority: http::uri::Authority = authority.parse().map_err(|error| complaint(&format!("{error}")))?;
     if authority.as_str().contains('@') {
         return Err(complaint("it names no user"));
     }
@@ -242,7 +242,7 @@ pub fn parse_address(text: &str) -> Result<(String, u16), Failure> {
     }
     let port = match authority.port() {
         Some(port) => port.as_u16(),
-        None if authority.as_str().ends_with(':') => return Err(complaint("the port is missing")),
+        None if authority.as_str() != authority.host() => return Err(complaint("the port is no number below 65536")),
         None => PORT,
     };
     Ok((host.to_owned(), port))

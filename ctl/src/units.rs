@@ -47,7 +47,7 @@ pub fn duration(text: &str) -> Result<Duration, String> {
     }
     while !rest.is_empty() {
         let digits = rest.find(|c: char| !c.is_ascii_digit()).ok_or_else(complaint)?;
-        let count: u64 = rest[..digits].parse().map_err(|_| complaint())?;
+        let count: u64 = rest[..digits].parse().ok().ok_or_else(complaint)?;
         rest = rest[digits..].trim_start();
         let (unit, length) = SPANS.into_iter().find(|(unit, _)| rest.starts_with(unit)).ok_or_else(complaint)?;
         rest = rest[unit.len()..].trim_start();
@@ -73,10 +73,10 @@ pub fn bytes(text: &str) -> Result<u64, String> {
     if !decimal(fraction) || fraction.is_empty() || whole.is_empty() {
         return Err(complaint());
     }
-    let whole: u64 = whole.parse().map_err(|_| complaint())?;
+    let whole: u64 = whole.parse().ok().ok_or_else(complaint)?;
     let scale = 10_u128.pow(u32::try_from(fraction.len()).unwrap_or(0));
-    let fraction: u128 = fraction.parse().map_err(|_| complaint())?;
-    let part = u64::try_from(fraction * u128::from(unit) / scale).map_err(|_| complaint())?;
+    let fraction: u128 = fraction.parse().ok().ok_or_else(complaint)?;
+    let part = u64::try_from(fraction * u128::from(unit) / scale).ok().ok_or_else(complaint)?;
     whole.checked_mul(unit).and_then(|bytes| bytes.checked_add(part)).ok_or_else(complaint)
 }
 

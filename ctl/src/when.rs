@@ -25,10 +25,11 @@ pub fn parse(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, S
         return Ok(stamp);
     }
     let today = now.to_zoned(zone.clone()).date();
-    let local = if let Ok(time) = text.parse::<civil::Time>() {
-        today.to_datetime(time)
-    } else if let Ok(moment) = text.replacen(' ', "T", 1).parse::<civil::DateTime>() {
+    // In this order, since the reader of times of day takes them out of whole dates too.
+    let local = if let Ok(moment) = text.replacen(' ', "T", 1).parse::<civil::DateTime>() {
         moment
+    } else if let Ok(time) = text.parse::<civil::Time>() {
+        today.to_datetime(time)
     } else {
         return Err(format!("\"{text}\" is no time; write {FORMS}"));
     };

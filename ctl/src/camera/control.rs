@@ -113,7 +113,7 @@ fn flash(text: &str) -> Result<u32, String> {
     match text {
         "off" => Ok(0),
         "on" => Ok(255),
-        _ => text.parse().map_err(|_| format!("\"{text}\" is neither on, off nor 0 to 255")),
+        _ => text.parse().map_err(|error| format!("\"{text}\" is neither on, off nor 0 to 255: {error}")),
     }
 }
 

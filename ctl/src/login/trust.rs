@@ -169,8 +169,42 @@ pub fn show_authority(file: &Path, out: &mut Out) -> Result<(), Failure> {
 #[cfg(test)]
 mod tests {
     use rustls::pki_types::pem::PemObject as _;
+    use tokio::net::TcpListener;
 
     use super::*;
+    use crate::{dial::tests::Authority, output::tests::Written, target::Trust};
+
+    /// What is asked of somebody who sees a hub for the first time and expects `expected`.
+    async fn first_sight(authority: &Authority, expected: Option<&str>) -> Result<CertificateDer<'static>, Failure> {
+        let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
+        let port = listener.local_addr().expect("an address").port();
+        let remote = Remote { host: "127.0.0.1".to_owned(), port, trust: Trust::System, token: None };
+        let acceptor = authority.server("127.0.0.1");
+        let server = async {
+            let (stream, _) = listener.accept().await.expect("a caller");
+            let _ = acceptor.accept(stream).await;
+        };
+        let out = Written::default().out(false);
+        tokio::join!(server, ask(&remote, expected, &out)).1
+    }
+
+    #[tokio::test]
+    async fn an_authority_is_kept_only_with_the_right_fingerprint() {
+        let authority = Authority::new();
+        let right = fingerprint(&authority.certificate());
+        let kept = first_sight(&authority, Some(&right)).await.expect("trusted");
+        assert_eq!(kept, authority.certificate());
+
+        let wrong = fingerprint(&Authority::new().certificate());
+        let failure = first_sight(&authority, Some(&wrong)).await.expect_err("refused");
+        assert!(failure.to_string().contains(&right), "{failure}");
+    }
+
+    #[tokio::test]
+    async fn nobody_there_to_compare_means_no_trust() {
+        let failure = first_sight(&Authority::new(), None).await.expect_err("refused");
+        assert!(matches!(failure, Failure::Usage(_)), "{failure:?}");
+    }
 
     #[test]
     fn a_certificate_survives_pem() {
