@@ -28,6 +28,19 @@ pub(super) use sensor::Dice;
 /// Where the clock's display stands, in units of the sheet.
 const DISPLAY: Area = Area { left: 404.0, top: 108.0, right: 540.0, bottom: 168.0 };
 
+/// What one picture shows.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// Counts the pictures; decides the noise.
+    pub number: u32,
+    /// Since the beginning; decides the door and the hand.
+    pub elapsed: Duration,
+    /// What the clock shows.
+    pub clock: DateTime,
+    /// The camera's own lamp, 0 to 255.
+    pub flash: u8,
+}
+
 /// A drawn fridge interior.
 pub struct Scene {
     still: Canvas,
@@ -50,17 +63,26 @@ impl Scene {
         (short(self.still.width), short(self.still.height))
     }
 
-    /// The picture `elapsed` after the beginning as a JPEG in the OV2640's shape, with `clock` on the display.
-    pub fn picture(&mut self, number: u64, elapsed: Duration, clock: DateTime, quality: Quality) -> Vec<u8> {
-        // Cameras with different seeds do not open their doors together.
-        let shift = f64::from(u32::try_from(self.seed % 7).unwrap_or(0)) * f64::from(door::CYCLE) * 2.0 / 7.0;
-        let moment = door::at(elapsed.as_secs_f64() + shift);
-        self.draw(number, &moment, clock);
-        let (width, height) = self.size();
-        jpeg::encode(&self.frame.pixels, (width, height), quality)
+    /// One picture as a JPEG in the OV2640's shape.
+    pub fn picture(&mut self, view: &View, quality: Quality) -> Vec<u8> {
+        let mut moment = self.moment(view.elapsed);
+        moment.gain += f32::from(view.flash) / 255.0 * 0.45;
+        self.draw(view.number, &moment, view.clock);
+        jpeg::encode(&self.frame.pixels, self.size(), quality)
     }
 
-    fn draw(&mut self, number: u64, moment: &door::Moment, clock: DateTime) {
+    /// Whether the lamp is on.
+    pub fn is_lit(&self, elapsed: Duration) -> bool {
+        self.moment(elapsed).lamp
+    }
+
+    /// Cameras with different seeds do not open their doors together; seed 0 opens it after two seconds.
+    fn moment(&self, elapsed: Duration) -> door::Moment {
+        let shift = u32::try_from(self.seed % 7).unwrap_or(0);
+        door::at(elapsed.as_secs_f64() + f64::from(shift) * f64::from(door::CYCLE) * 2.0 / 7.0)
+    }
+
+    fn draw(&mut self, number: u32, moment: &door::Moment, clock: DateTime) {
         if self.juice_drawn != moment.juice {
             let (width, height) = self.size();
             self.still = still(width, height, moment.juice);
@@ -131,8 +153,10 @@ mod tests {
     #[test]
     fn the_same_seed_time_and_number_give_the_same_bytes() {
         let quality = Quality::new(12).unwrap();
-        let picture =
-            |seed, number| Scene::new(160, 120, seed).picture(number, Duration::from_millis(5_300), NOON, quality);
+        let picture = |seed, number| {
+            let view = View { number, elapsed: Duration::from_millis(5_300), clock: NOON, flash: 0 };
+            Scene::new(160, 120, seed).picture(&view, quality)
+        };
         assert_eq!(picture(1, 7), picture(1, 7));
         assert_ne!(picture(1, 7), picture(1, 8));
         assert_ne!(picture(1, 7), picture(2, 7));

@@ -52,8 +52,8 @@ impl Sensor {
     }
 
     /// Exposes a fully lit picture as at this moment.
-    pub(super) fn expose(&self, canvas: &mut Canvas, moment: &Moment, frame: u64) {
-        let mut dice = Dice::new(self.seed ^ frame.wrapping_mul(0x9e37_79b9));
+    pub(super) fn expose(&self, canvas: &mut Canvas, moment: &Moment, frame: u32) {
+        let mut dice = Dice::new(self.seed ^ u64::from(frame).wrapping_mul(0x9e37_79b9));
         let gains = column_gains(canvas.width, moment);
         // 16 units of the table are one standard deviation: 1.6 levels in the light, 4 in the dark.
         let strength = if moment.lamp { 26 } else { 64 };
