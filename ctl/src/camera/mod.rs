@@ -62,6 +62,8 @@ pub enum Command {
     Watch(WatchArgs),
     /// Save the newest picture
     Snapshot(SnapshotArgs),
+    /// Be a camera: send a drawn fridge, a folder of pictures or a video
+    Simulate(SimulateArgs),
 }
 
 /// A new camera.

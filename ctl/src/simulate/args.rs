@@ -9,19 +9,22 @@ use larder_proto::wire::{
     camera::{KEY_LEN, PORT, Size},
 };
 
-use super::{
-    ClockStep, Faults, Options, Source, Stall, jpeg::Quality, session::is_size,
-};
+use super::{ClockStep, Faults, Options, Source, Stall, jpeg::Quality, session::is_size};
 use crate::{Failure, units};
 
 /// A camera that is a program.
 #[derive(Args, Clone)]
 pub struct SimulateArgs {
-    /// The camera's id, a UUID; `larderctl camera add` prints it
-    #[arg(long, value_name = "UUID")]
-    pub id: CameraId,
+    /// Its name, or its id, with which only the camera link needs to be reached
+    pub camera: String,
     /// Its key, 64 hexadecimal digits; other users of this machine can see a command line, so prefer --key-file
-    #[arg(long, value_name = "HEX", env = "LARDER_CAMERA_KEY", hide_env_values = true, required_unless_present = "key_file")]
+    #[arg(
+        long,
+        value_name = "HEX",
+        env = "LARDER_CAMERA_KEY",
+        hide_env_values = true,
+        required_unless_present = "key_file"
+    )]
     pub key: Option<String>,
     /// A file with its key
     #[arg(long, value_name = "FILE", conflicts_with = "key")]
@@ -84,17 +87,22 @@ pub struct FaultArgs {
 
 impl fmt::Debug for SimulateArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimulateArgs").field("id", &self.id).field("link", &self.link).finish_non_exhaustive()
+        f.debug_struct("SimulateArgs").field("camera", &self.camera).field("link", &self.link).finish_non_exhaustive()
     }
 }
 
 impl SimulateArgs {
+    /// Whether the camera is given by its name, which only the hub can tell an id of.
+    pub fn needs_hub(&self) -> bool {
+        self.camera.parse::<CameraId>().is_err()
+    }
+
     /// The camera that is meant. The clock in its picture is in the system's time zone.
     ///
     /// # Errors
     ///
     /// The key or its file is no key, or there is nothing at `--from`.
-    pub fn options(self) -> Result<Options, Failure> {
+    pub fn options(self, camera: CameraId) -> Result<Options, Failure> {
         let key = match (&self.key, &self.key_file) {
             (Some(key), _) => key.clone(),
             (None, Some(file)) => fs::read_to_string(file).map_err(|source| Failure::file(file, source))?,
@@ -123,7 +131,7 @@ impl SimulateArgs {
             reconnect: !self.once,
             seed: self.seed,
             zone: TimeZone::system(),
-            ..Options::new(with_port(&self.link), self.id, key)
+            ..Options::new(with_port(&self.link), camera, key)
         })
     }
 }
@@ -197,9 +205,9 @@ mod tests {
     }
 
     fn parse(words: &str) -> Result<Options, String> {
-        let line = format!("simulate --id 0b0e1f6e-7a52-4d0e-9d5c-6f3d1f7f0a11 {words}");
+        let line = format!("simulate fridge {words}");
         let parsed = Line::try_parse_from(line.split(' ')).map_err(|error| error.to_string())?;
-        parsed.args.options().map_err(|failure| failure.to_string())
+        parsed.args.options(CameraId::random()).map_err(|failure| failure.to_string())
     }
 
     fn with_key(words: &str) -> Result<Options, String> {

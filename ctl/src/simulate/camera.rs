@@ -166,4 +166,3 @@ impl Camera {
         self.options.frames.is_some_and(|frames| self.report.frames >= frames)
     }
 }
-

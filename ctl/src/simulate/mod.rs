@@ -12,6 +12,7 @@
 mod args;
 mod backoff;
 mod camera;
+mod command;
 mod faults;
 mod folder;
 pub mod jpeg;
@@ -19,6 +20,8 @@ mod link;
 mod pictures;
 mod scene;
 mod session;
+#[cfg(test)]
+mod tests;
 mod video;
 mod vitals;
 
@@ -30,8 +33,9 @@ use larder_proto::wire::{
     camera::{AckResult, KEY_LEN, Size},
 };
 
-pub use args::SimulateArgs;
+pub use args::{FaultArgs, SimulateArgs, key_from_hex};
 pub use camera::run;
+pub use command::execute;
 pub use faults::{ClockStep, Faults, Stall};
 pub use link::{Dial, Link, LinkError};
 pub use pictures::SourceError;

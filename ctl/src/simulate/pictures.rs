@@ -13,9 +13,9 @@ use tokio::sync::mpsc;
 
 use super::{
     Source,
+    folder::Folder,
     jpeg::Quality,
     scene::{Scene, View},
-    folder::Folder,
     video::Video,
 };
 

@@ -14,9 +14,6 @@ use super::{
     pictures::{Picture, Request, SourceError},
 };
 
-/// What is kept of ffmpeg's complaints, in bytes.
-const MOST_REASON: u64 = 400;
-
 /// A video file that begins again at its end.
 pub(super) struct Video {
     path: PathBuf,
@@ -97,12 +94,15 @@ impl Video {
         }
     }
 
-    fn complaint(&mut self) -> SourceError {
-        let mut reason = String::new();
-        if let Some(stderr) = self.running.as_mut().and_then(|running| running.child.stderr.take()) {
-            let _partly = stderr.take(MOST_REASON).read_to_string(&mut reason);
-        }
-        let reason = reason.lines().last().unwrap_or("it has no picture").to_owned();
+    /// Asks ffmpeg again, this time for its words: kept out of the way while it plays, because a pipe that nobody
+    /// reads would stop it.
+    fn complaint(&self) -> SourceError {
+        let args = ["-nostdin", "-v", "error", "-i"];
+        let words = Command::new("ffmpeg").args(args).arg(&self.path).args(["-frames:v", "1", "-f", "null", "-"]).output();
+        let reason = match words {
+            Ok(output) => String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned(),
+            Err(error) => error.to_string(),
+        };
         SourceError::Video { path: self.path.clone(), reason }
     }
 }
@@ -114,12 +114,12 @@ fn start(path: &Path, position: f64, request: &Request) -> Result<Running, Sourc
         request.fps
     );
     let mut child = Command::new("ffmpeg")
-        .args(["-nostdin", "-v", "fatal", "-ss", &format!("{position:.3}"), "-i"])
+        .args(["-nostdin", "-v", "quiet", "-ss", &format!("{position:.3}"), "-i"])
         .arg(path)
         .args(["-an", "-vf", &filter, "-pix_fmt", "yuvj444p", "-f", "rawvideo", "pipe:1"])
         .stdin(Stdio::null())
         .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
+        .stderr(Stdio::null())
         // Ctrl-C is for us; we end it.
         .process_group(0)
         .spawn()
