@@ -9,7 +9,7 @@ use crate::{
     client::Hub,
     login::{self, LoginArgs},
     profile::{self, Profiles},
-    recording, system,
+    recording, simulate, system,
     target::TargetArgs,
     token,
 };
@@ -83,6 +83,9 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Profile(command) => profile::run(command, out),
         Command::Version => system::version(&cli.target, out).await,
         Command::Status => system::status(&hub(&cli.target).await?, out).await,
+        Command::Camera(camera::Command::Simulate(args)) if !args.needs_hub() => {
+            simulate::execute(*args, None, out, stop).await
+        }
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,

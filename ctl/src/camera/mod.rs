@@ -19,6 +19,7 @@ use crate::{
     Failure, Out,
     client::{Hub, long, quick},
     profile::write_private,
+    simulate::{self, SimulateArgs},
 };
 
 pub use control::{Control, ControlArgs};
@@ -63,7 +64,7 @@ pub enum Command {
     /// Save the newest picture
     Snapshot(SnapshotArgs),
     /// Be a camera: send a drawn fridge, a folder of pictures or a video
-    Simulate(SimulateArgs),
+    Simulate(Box<SimulateArgs>),
 }
 
 /// A new camera.
@@ -121,6 +122,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
         Command::Control(args) => control::control(hub, args, out).await,
         Command::Watch(args) => watch::watch(hub, args, out, stop).await,
         Command::Snapshot(args) => snapshot::snapshot(hub, args, out).await,
+        Command::Simulate(args) => simulate::execute(*args, Some(hub), out, stop).await,
     }
 }
 

@@ -55,9 +55,9 @@ fn explain(error: Error) -> Failure {
             "{refused}\n  the hub does not know this camera with this key: see `larderctl camera list`, or make a new \
              key with `larderctl camera key`"
         )),
-        Error::Link(error @ LinkError::Connect { .. }) => {
-            Failure::Other(format!("{error}\n  the camera link listens on port 7440: is larderd running there? See --link"))
-        }
+        Error::Link(error @ LinkError::Connect { .. }) => Failure::Other(format!(
+            "{error}\n  the camera link listens on port 7440: is larderd running there? See --link"
+        )),
         error => Failure::Other(error.to_string()),
     }
 }

@@ -98,7 +98,8 @@ impl Video {
     /// reads would stop it.
     fn complaint(&self) -> SourceError {
         let args = ["-nostdin", "-v", "error", "-i"];
-        let words = Command::new("ffmpeg").args(args).arg(&self.path).args(["-frames:v", "1", "-f", "null", "-"]).output();
+        let words =
+            Command::new("ffmpeg").args(args).arg(&self.path).args(["-frames:v", "1", "-f", "null", "-"]).output();
         let reason = match words {
             Ok(output) => String::from_utf8_lossy(&output.stderr).lines().last().unwrap_or_default().to_owned(),
             Err(error) => error.to_string(),
