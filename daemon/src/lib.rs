@@ -8,6 +8,7 @@ pub mod db;
 pub mod events;
 pub mod http;
 pub mod hub;
+pub mod ingest;
 pub mod outcome;
 pub mod parts;
 pub mod pb_time;

@@ -86,7 +86,7 @@ impl Flags {
 
     /// The byte on the wire.
     pub fn bits(self) -> u8 {
-        u8::from(self.mac) * Self::MAC | u8::from(self.crc) * Self::CRC
+        (u8::from(self.mac) * Self::MAC) | (u8::from(self.crc) * Self::CRC)
     }
 
     /// Bytes that follow the payload.

@@ -27,7 +27,7 @@ impl FrameMac {
 
     /// Whether the frame sent as number `index` of the session, from 0, must carry one.
     pub fn requires(self, index: u32) -> bool {
-        self.0 != 0 && index % u32::from(self.0) == 0
+        self.0 != 0 && index.is_multiple_of(u32::from(self.0))
     }
 }
 

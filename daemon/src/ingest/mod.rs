@@ -1,0 +1,168 @@
+//! The camera link's hub side: connections in, frames and telemetry to the hub, commands out.
+//!
+//! `listener` takes connections within limits; `connection` proves who it is and then runs a `reader` and a `writer`
+//! side by side; `registry` knows the sessions that stand. A frame's way: `reader` (sequence, MAC), `wire::jpeg`
+//! (structure), `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher). Nothing on it waits.
+
+mod clock_map;
+mod config;
+mod connection;
+mod listener;
+mod reader;
+mod refusals;
+mod registry;
+mod sampler;
+mod writer;
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use larder_proto::wire::{
+    CameraId,
+    camera::{ByeReason, Command, Size},
+};
+use tokio::sync::watch;
+
+pub use config::Config;
+pub use listener::StartError;
+pub use registry::{Acknowledged, ControlError};
+
+use crate::{
+    clock::Clock,
+    events::{self, Events},
+    hub::Hub,
+    secrets,
+    tasks::Tasks,
+};
+
+/// What is asked of a camera when it connects, and when this changes.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Wanted {
+    /// Pixels.
+    pub size: Size,
+    /// The OV2640's scale: 4 is best, 63 worst.
+    pub quality: u8,
+    /// Frames a second when something moves or someone looks.
+    pub active_fps: u8,
+    /// Frames a second otherwise.
+    pub idle_fps: u8,
+}
+
+impl Wanted {
+    /// The longest interval between frames that is asked for.
+    fn longest_interval(&self) -> Duration {
+        Duration::from_secs(1) / u32::from(self.active_fps.min(self.idle_fps).max(1))
+    }
+
+    /// The commands that make it so where it was otherwise.
+    fn changes_from(&self, before: &Self) -> Vec<Command> {
+        let rate = |wanted: &Self| Command::Rate { active_fps: wanted.active_fps, idle_fps: wanted.idle_fps };
+        let all = |wanted: &Self| [Command::Size(wanted.size), Command::Quality(wanted.quality), rate(wanted)];
+        all(self).into_iter().zip(all(before)).filter(|(now, then)| now != then).map(|(now, _)| now).collect()
+    }
+}
+
+/// Which cameras there are. Answers from memory: it is asked while a camera waits.
+pub trait Cameras: Send + Sync + 'static {
+    /// A camera's key; `None` when there is no such camera.
+    fn key(&self, camera: CameraId) -> Option<[u8; secrets::KEY_LEN]>;
+    /// What is asked of a camera; `None` when there is no such camera.
+    fn wanted(&self, camera: CameraId) -> Option<Wanted>;
+    /// Marked changed whenever any camera changes.
+    fn changes(&self) -> watch::Receiver<u64>;
+}
+
+/// What the camera link needs of the rest of the hub.
+pub struct Deps {
+    /// Where frames go.
+    pub hub: Hub,
+    /// Who may connect.
+    pub cameras: Arc<dyn Cameras>,
+    /// What time it is.
+    pub clock: Clock,
+    /// Where refusals are told.
+    pub events: Events,
+    /// Stopping these ends the link: every camera is told so.
+    pub tasks: Tasks,
+}
+
+/// What every connection shares.
+struct Shared {
+    config: Config,
+    hub: Hub,
+    cameras: Arc<dyn Cameras>,
+    clock: Clock,
+    events: Events,
+    tasks: Tasks,
+    registry: registry::Registry,
+    sampler: sampler::Sampler,
+    refusals: refusals::Refusals,
+}
+
+/// The running camera link; clones share it.
+#[derive(Clone)]
+pub struct Ingest {
+    address: SocketAddr,
+    registry: registry::Registry,
+}
+
+/// Listens for cameras, until `deps.tasks` stop. Needs a tokio runtime.
+///
+/// # Errors
+/// When the address can't be listened on.
+pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
+    let listener = listener::bind(config.address)?;
+    let address = listener.local_addr().map_err(|source| StartError::Address { address: config.address, source })?;
+    let Deps { hub, cameras, clock, events, tasks } = deps;
+    let registry = registry::Registry::default();
+    let shared = Shared {
+        config,
+        hub,
+        cameras,
+        clock,
+        events,
+        registry: registry.clone(),
+        sampler: sampler::Sampler::start(&tasks),
+        refusals: refusals::Refusals::default(),
+        tasks: tasks.clone(),
+    };
+    tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
+    tracing::info!(camera_link.address = %address, "cameras can connect");
+    Ok(Ingest { address, registry })
+}
+
+impl Ingest {
+    /// Where cameras dial.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Sends one command to a connected camera and waits for its acknowledgement, 5 s at most. Cancel safe: the camera
+    /// may still do it.
+    ///
+    /// # Errors
+    /// When the camera is offline, refuses, or does not answer in time.
+    pub async fn control(&self, camera: CameraId, command: Command) -> Result<Acknowledged, ControlError> {
+        self.registry.control(camera, command).await
+    }
+
+    /// Ends a camera's session, giving the reason. `false` when there is none.
+    pub fn disconnect(&self, camera: CameraId, reason: ByeReason) -> bool {
+        self.registry.end(camera, reason)
+    }
+}
+
+impl Shared {
+    /// Notes a refused connection. `whom`: who it said it is, when a person should look at that camera's key.
+    fn refused(&self, peer: SocketAddr, whom: Option<CameraId>, reason: &'static str) {
+        let Some(unlogged) = self.refusals.note(reason) else { return };
+        let camera = whom.map(tracing::field::display);
+        tracing::warn!(camera.id = camera, camera.address = %peer, reason, unlogged, "a camera was refused");
+        if let Some(camera) = whom {
+            let message = format!("a camera at {} was refused: {reason}", peer.ip());
+            self.events.tell(events::Kind::CameraRefused, Some(camera), message);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

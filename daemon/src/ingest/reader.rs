@@ -1,0 +1,294 @@
+//! What one camera says to the hub. Never waits for anything but the camera.
+
+use std::{io, sync::Arc};
+
+use bytes::BytesMut;
+use larder_proto::wire::{
+    CameraId,
+    camera::{
+        ByeReason, Command, DecodeError, HEADER_LEN, Incoming, Limits, Message, Packet, Received, ReceivedFrame,
+        SessionError, decode,
+    },
+    jpeg,
+};
+use socket2::SockRef;
+use thiserror::Error;
+use tokio::{io::AsyncReadExt as _, net::tcp::OwnedReadHalf, sync::watch, time::Instant};
+
+use super::{
+    Shared, Wanted,
+    clock_map::ClockMap,
+    registry::{ControlError, Outbox, Place},
+    writer::Pings,
+};
+use crate::{
+    clock::from_us,
+    hub::{Frame, Publisher, Topic},
+    secrets,
+};
+
+/// Room for a read between two messages: a camera's whole TCP window (5.7 KB) and some.
+const READ_ROOM: usize = 16 * 1024;
+/// The name under which a frame with a wrong CRC is counted.
+const DAMAGED: &str = "damaged";
+
+/// Why a session ended.
+#[derive(Debug, Error)]
+pub(super) enum Ended {
+    /// The hub stops.
+    #[error("the hub stops")]
+    Stopping,
+    /// Told so: replaced, its key changed, its camera removed, or disconnected by a person.
+    #[error("the hub ended it: {0}")]
+    Told(ByeReason),
+    /// Nothing came for too long.
+    #[error("nothing came for too long")]
+    Idle,
+    /// The camera closed the connection without a word.
+    #[error("the camera closed the connection")]
+    Closed,
+    /// The camera said BYE.
+    #[error("the camera said bye: {0}")]
+    Bye(ByeReason),
+    /// Reading failed.
+    #[error("reading failed: {0}")]
+    Read(io::Error),
+    /// Writing failed or timed out.
+    #[error("writing failed{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
+    Write(Option<io::Error>),
+    /// It asks more than it takes in.
+    #[error("it does not take in what is sent to it")]
+    Deaf,
+    /// It broke the protocol.
+    #[error(transparent)]
+    Protocol(#[from] SessionError),
+}
+
+impl Ended {
+    /// The last word to the camera, if it can hear one.
+    pub(super) fn bye(&self) -> Option<ByeReason> {
+        match self {
+            Self::Stopping => Some(ByeReason::HubStopping),
+            Self::Told(reason) => Some(*reason),
+            Self::Idle => Some(ByeReason::Idle),
+            Self::Protocol(error) => Some(error.bye()),
+            Self::Closed | Self::Bye(_) | Self::Read(_) | Self::Write(_) | Self::Deaf => None,
+        }
+    }
+
+    /// The reason's name in metrics.
+    pub(super) fn name(&self) -> &'static str {
+        match self {
+            Self::Closed => "closed",
+            Self::Bye(_) => "bye",
+            Self::Read(_) => "read-failed",
+            Self::Write(_) => "write-failed",
+            Self::Deaf => "deaf",
+            told => told.bye().map_or("other", ByeReason::name),
+        }
+    }
+}
+
+impl From<DecodeError> for Ended {
+    fn from(error: DecodeError) -> Self {
+        Self::Protocol(error.into())
+    }
+}
+
+/// What a proven session has.
+pub(super) struct Parts {
+    pub(super) camera: CameraId,
+    pub(super) incoming: Incoming,
+    pub(super) outbox: Outbox,
+    pub(super) pings: Pings,
+    pub(super) publisher: Publisher,
+    pub(super) topic: Arc<Topic>,
+    pub(super) place: Place,
+    pub(super) key: [u8; secrets::KEY_LEN],
+    pub(super) wanted: Wanted,
+    pub(super) changes: watch::Receiver<u64>,
+}
+
+/// What came in a session.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counts {
+    /// Pictures, refused ones included.
+    pub(super) frames: u64,
+    /// Bytes.
+    pub(super) bytes: u64,
+}
+
+/// The receiving half of a session. Dropping it makes the camera offline.
+pub(super) struct Reader {
+    shared: Arc<Shared>,
+    stream: OwnedReadHalf,
+    buffer: BytesMut,
+    parts: Parts,
+    clock_map: ClockMap,
+    clock_epoch: u64,
+    counts: Counts,
+}
+
+impl Reader {
+    pub(super) fn new(shared: Arc<Shared>, stream: OwnedReadHalf, buffer: BytesMut, parts: Parts) -> Self {
+        let clock_epoch = shared.clock.epoch();
+        Self { shared, stream, buffer, parts, clock_map: ClockMap::default(), clock_epoch, counts: Counts::default() }
+    }
+
+    pub(super) fn counts(&self) -> Counts {
+        self.counts
+    }
+
+    /// Reads until the session ends.
+    pub(super) async fn run(&mut self) -> Ended {
+        let Err(ended) = self.read().await;
+        ended
+    }
+
+    async fn read(&mut self) -> Result<std::convert::Infallible, Ended> {
+        let stopping = self.shared.tasks.stopping();
+        let idle_timeout = self.shared.config.idle_timeout();
+        let mut heard = Instant::now();
+        loop {
+            while let Some(packet) = decode(&mut self.buffer, &Limits::SESSION)? {
+                self.take(&packet)?;
+            }
+            // Within a message there is room for exactly the rest of it; more would move what is there already.
+            if self.buffer.len() < HEADER_LEN && self.buffer.capacity() - self.buffer.len() < READ_ROOM / 4 {
+                self.buffer.reserve(READ_ROOM);
+            }
+            let read = tokio::select! {
+                biased;
+                () = stopping.cancelled() => return Err(Ended::Stopping),
+                told = self.parts.place.told() => return Err(Ended::Told(told)),
+                Ok(()) = self.parts.changes.changed() => {
+                    self.follow_settings()?;
+                    continue;
+                }
+                read = self.stream.read_buf(&mut self.buffer) => read.map_err(Ended::Read)?,
+                () = tokio::time::sleep_until(heard + idle_timeout) => return Err(Ended::Idle),
+            };
+            if read == 0 {
+                return Err(Ended::Closed);
+            }
+            heard = Instant::now();
+            self.counts.bytes += u64::try_from(read).unwrap_or(0);
+            // The camera's window is 5.7 KB: it waits for each acknowledgement, so none may be delayed. The kernel
+            // leaves this mode by itself, so it is asked for again and again.
+            let _ = SockRef::from(self.stream.as_ref()).set_tcp_quickack(true);
+        }
+    }
+
+    fn take(&mut self, packet: &Packet) -> Result<(), Ended> {
+        match self.parts.incoming.receive(packet)? {
+            Received::Message(Message::Frame(frame)) => self.frame(frame)?,
+            Received::DamagedFrame => {
+                self.counts.frames += 1;
+                self.parts.publisher.refused(DAMAGED);
+            }
+            Received::PassedOver(code) => {
+                tracing::debug!(camera.id = %self.parts.camera, message.kind = code, "a message was passed over");
+            }
+            Received::Message(Message::Telemetry(telemetry)) => self.parts.publisher.telemetry(telemetry),
+            Received::Message(Message::Ack(ack)) => {
+                let id = ack.id;
+                if !self.parts.outbox.acknowledge(ack) {
+                    tracing::debug!(camera.id = %self.parts.camera, command.id = id, "nobody waits for this ack");
+                }
+            }
+            Received::Message(Message::Ping(echo)) => {
+                if !self.parts.outbox.send(Message::Pong(echo)) {
+                    return Err(Ended::Deaf);
+                }
+            }
+            Received::Message(Message::Pong(echo)) => {
+                if let Some(round_trip) = self.parts.pings.answered(echo) {
+                    self.parts.publisher.round_trip(round_trip);
+                }
+            }
+            Received::Message(Message::Bye(reason)) => return Err(Ended::Bye(reason)),
+            Received::Message(message @ (Message::Welcome(_) | Message::Control(_))) => {
+                return Err(DecodeError::Unexpected(message.kind()).into());
+            }
+        }
+        Ok(())
+    }
+
+    fn frame(&mut self, frame: ReceivedFrame) -> Result<(), Ended> {
+        let index = self.counts.frames;
+        self.counts.frames += 1;
+        let picture = match jpeg::check(&frame.jpeg) {
+            Ok(picture) => picture,
+            Err(reason) => {
+                tracing::debug!(camera.id = %self.parts.camera, frame.number = frame.info.number, %reason, "refused");
+                self.parts.publisher.refused(reason.name());
+                return Ok(());
+            }
+        };
+        let epoch = self.shared.clock.epoch();
+        if epoch != self.clock_epoch {
+            self.clock_epoch = epoch;
+            self.clock_map.reset();
+        }
+        let received_at = self.shared.clock.now();
+        let captured_at = from_us(self.clock_map.map(frame.t_us, received_at.as_microsecond()));
+        let jpeg = frame.jpeg.slice(..picture.len);
+        self.shared.sampler.offer(index, &self.parts.topic, &jpeg);
+        let published = self.parts.publisher.publish(Frame {
+            sequence: 0,
+            captured_at,
+            received_at,
+            clock_epoch: epoch,
+            width: picture.width,
+            height: picture.height,
+            jpeg,
+        });
+        if published { Ok(()) } else { Err(Ended::Told(self.why_not_published())) }
+    }
+
+    /// The topic ended with its camera, or belongs to a newer session.
+    fn why_not_published(&self) -> ByeReason {
+        let is_there = self.shared.cameras.key(self.parts.camera).is_some();
+        if is_there { ByeReason::Replaced } else { ByeReason::CameraRemoved }
+    }
+
+    /// After any camera has changed: whether it was this one, and what of it.
+    fn follow_settings(&mut self) -> Result<(), Ended> {
+        let camera = self.parts.camera;
+        let known = self.shared.cameras.key(camera).zip(self.shared.cameras.wanted(camera));
+        let (key, wanted) = known.ok_or(Ended::Told(ByeReason::CameraRemoved))?;
+        if key != self.parts.key {
+            return Err(Ended::Told(ByeReason::KeyChanged));
+        }
+        let before = std::mem::replace(&mut self.parts.wanted, wanted);
+        self.parts.topic.set_interval(wanted.longest_interval());
+        for command in wanted.changes_from(&before) {
+            self.ask(command);
+        }
+        Ok(())
+    }
+
+    /// Sends a command nobody waits for, and notes when it is not done.
+    fn ask(&self, command: Command) {
+        let camera = self.parts.camera;
+        let note = move |error: ControlError| {
+            tracing::warn!(camera.id = %camera, ?command, %error, "a camera does not follow its settings");
+        };
+        match self.parts.outbox.command(command) {
+            Ok(pending) => {
+                self.shared.tasks.spawn_until_stop(async move {
+                    if let Err(error) = pending.done().await {
+                        note(error);
+                    }
+                });
+            }
+            Err(error) => note(error),
+        }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.parts.outbox.close();
+    }
+}

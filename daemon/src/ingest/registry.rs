@@ -1,0 +1,219 @@
+//! The sessions that stand: at most one a camera.
+
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use larder_proto::wire::{
+    CameraId,
+    camera::{Ack, AckResult, ByeReason, Command, Control, Message},
+};
+use thiserror::Error;
+use tokio::{
+    sync::{mpsc, oneshot, watch},
+    time::Instant,
+};
+
+/// How long a camera has to acknowledge a command.
+const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Commands of one camera that wait for their ACK; more are refused.
+const MOST_WAITING: usize = 16;
+
+/// A camera did what it was told.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Acknowledged {
+    /// What it said; mostly empty.
+    pub remark: String,
+    /// From the command to its ACK.
+    pub round_trip: Duration,
+}
+
+/// Why a command was not done.
+#[derive(Clone, Debug, Eq, Error, PartialEq)]
+pub enum ControlError {
+    /// No session, or it ended before the answer.
+    #[error("the camera is offline")]
+    Offline,
+    /// The camera, or the queue before it, does not take the command.
+    #[error("the camera refused: {0}")]
+    Refused(String),
+    /// No answer in time. The camera may still do it.
+    #[error("the camera did not answer within {} s", ACK_TIMEOUT.as_secs())]
+    Timeout,
+}
+
+/// All sessions; clones share them.
+#[derive(Clone, Default)]
+pub(super) struct Registry(Arc<Inner>);
+
+#[derive(Default)]
+struct Inner {
+    sessions: Mutex<HashMap<CameraId, Live>>,
+    generations: AtomicU64,
+}
+
+/// What others need of a session.
+#[derive(Clone)]
+struct Live {
+    generation: u64,
+    outbox: Outbox,
+    end: watch::Sender<Option<ByeReason>>,
+}
+
+/// A session's place in the registry; dropping it gives the place up, unless another session has it.
+pub(super) struct Place {
+    registry: Registry,
+    camera: CameraId,
+    generation: u64,
+    end: watch::Receiver<Option<ByeReason>>,
+}
+
+impl Place {
+    /// Comes back when the session must end, and why. Cancel safe.
+    pub(super) async fn told(&mut self) -> ByeReason {
+        // The sender goes only when another session has the place.
+        self.end.wait_for(Option::is_some).await.ok().and_then(|reason| *reason).unwrap_or(ByeReason::Replaced)
+    }
+}
+
+impl Registry {
+    /// Takes the camera's place. A session that has it is told that it is replaced. `publisher` takes the topic over
+    /// under the same lock, so that of two sessions at once the same one wins both.
+    pub(super) fn take<P>(&self, camera: CameraId, outbox: Outbox, publisher: impl FnOnce() -> P) -> (Place, P) {
+        let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
+        let (end, ended) = watch::channel(None);
+        let mut sessions = self.sessions();
+        let before = sessions.insert(camera, Live { generation, outbox, end });
+        if let Some(before) = before {
+            before.end.send_replace(Some(ByeReason::Replaced));
+        }
+        let publisher = publisher();
+        drop(sessions);
+        (Place { registry: self.clone(), camera, generation, end: ended }, publisher)
+    }
+
+    /// Tells a camera's session to end. `false` when there is none.
+    pub(super) fn end(&self, camera: CameraId, reason: ByeReason) -> bool {
+        let live = self.sessions().get(&camera).cloned();
+        live.is_some_and(|live| live.end.send_replace(Some(reason)).is_none())
+    }
+
+    /// Sends a command and waits for its ACK. Cancel safe: an answer that comes later is passed over.
+    pub(super) async fn control(&self, camera: CameraId, command: Command) -> Result<Acknowledged, ControlError> {
+        let live = self.sessions().get(&camera).cloned().ok_or(ControlError::Offline)?;
+        live.outbox.command(command)?.done().await
+    }
+
+    fn sessions(&self) -> MutexGuard<'_, HashMap<CameraId, Live>> {
+        self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut sessions = self.registry.sessions();
+        if sessions.get(&self.camera).is_some_and(|live| live.generation == self.generation) {
+            sessions.remove(&self.camera);
+        }
+    }
+}
+
+/// The way out of a session: a bounded queue that never waits, and the commands that wait for their ACK.
+#[derive(Clone)]
+pub(super) struct Outbox {
+    queue: mpsc::Sender<Message>,
+    waiting: Arc<Mutex<Waiting>>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    next_id: u32,
+    closed: bool,
+    answers: HashMap<u32, (Instant, oneshot::Sender<(Ack, Duration)>)>,
+}
+
+impl Outbox {
+    pub(super) fn new(queue: mpsc::Sender<Message>) -> Self {
+        Self { queue, waiting: Arc::default() }
+    }
+
+    /// Queues a message. `false` when the queue is full: the camera does not read.
+    pub(super) fn send(&self, message: Message) -> bool {
+        self.queue.try_send(message).is_ok()
+    }
+
+    /// Queues a command.
+    pub(super) fn command(&self, command: Command) -> Result<Pending, ControlError> {
+        let (answer, receiver) = oneshot::channel();
+        let id = {
+            let mut waiting = self.waiting();
+            if waiting.closed {
+                return Err(ControlError::Offline);
+            }
+            if waiting.answers.len() >= MOST_WAITING {
+                return Err(ControlError::Refused(format!("{MOST_WAITING} commands are waiting for their answer")));
+            }
+            let id = waiting.next_id;
+            waiting.next_id = id.wrapping_add(1);
+            waiting.answers.insert(id, (Instant::now(), answer));
+            id
+        };
+        let pending = Pending { outbox: self.clone(), id, receiver };
+        if self.send(Message::Control(Control { id, command })) {
+            Ok(pending)
+        } else {
+            Err(ControlError::Refused("it does not take in what is sent to it".to_owned()))
+        }
+    }
+
+    /// Hands an ACK to whoever waits for it. `false` when nobody does.
+    pub(super) fn acknowledge(&self, ack: Ack) -> bool {
+        let waiting = self.waiting().answers.remove(&ack.id);
+        waiting.is_some_and(|(sent, answer)| answer.send((ack, sent.elapsed())).is_ok())
+    }
+
+    /// Ends every wait: the session is over.
+    pub(super) fn close(&self) {
+        let mut waiting = self.waiting();
+        waiting.closed = true;
+        waiting.answers.clear();
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A command that waits for its ACK.
+pub(super) struct Pending {
+    outbox: Outbox,
+    id: u32,
+    receiver: oneshot::Receiver<(Ack, Duration)>,
+}
+
+impl Pending {
+    /// Waits for the ACK.
+    pub(super) async fn done(mut self) -> Result<Acknowledged, ControlError> {
+        let (ack, round_trip) = match tokio::time::timeout(ACK_TIMEOUT, &mut self.receiver).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_closed)) => return Err(ControlError::Offline),
+            Err(_elapsed) => return Err(ControlError::Timeout),
+        };
+        match ack.result {
+            AckResult::Done => Ok(Acknowledged { remark: ack.remark, round_trip }),
+            result if ack.remark.is_empty() => Err(ControlError::Refused(result.name().to_owned())),
+            result => Err(ControlError::Refused(format!("{}, {}", result.name(), ack.remark))),
+        }
+    }
+}
+
+impl Drop for Pending {
+    fn drop(&mut self) {
+        self.outbox.waiting().answers.remove(&self.id);
+    }
+}
