@@ -27,6 +27,7 @@ pub use listener::StartError;
 pub use registry::{Acknowledged, ControlError};
 
 use crate::{
+    cameras,
     clock::Clock,
     events::{self, Events},
     hub::Hub,
@@ -69,6 +70,21 @@ pub trait Cameras: Send + Sync + 'static {
     fn wanted(&self, camera: CameraId) -> Option<Wanted>;
     /// Marked changed whenever any camera changes.
     fn changes(&self) -> watch::Receiver<u64>;
+}
+
+impl Cameras for cameras::Directory {
+    fn key(&self, camera: CameraId) -> Option<[u8; secrets::KEY_LEN]> {
+        Self::key(self, camera).map(|key| key.0)
+    }
+
+    fn wanted(&self, camera: CameraId) -> Option<Wanted> {
+        let cameras::Capture { width, height, quality, active_fps, idle_fps } = self.get(camera)?.capture;
+        Some(Wanted { size: Size { width, height }, quality, active_fps, idle_fps })
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        Self::changes(self)
+    }
 }
 
 /// What the camera link needs of the rest of the hub.
