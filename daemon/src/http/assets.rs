@@ -21,7 +21,7 @@ struct Dist;
 /// Only the hub's own scripts; blobs for the players' workers and buffers; no embedding by other sites. Styles may be
 /// inline, as the framework sets them.
 const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; \
+    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; \
      media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self' ws: wss:; object-src 'none'; \
      base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
 );

@@ -1,6 +1,6 @@
 //! Which frames are on their way.
 
-use std::{collections::VecDeque, time::Duration};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
@@ -9,10 +9,10 @@ use super::wire::WINDOW;
 /// How long a full window may stay full.
 pub(super) const ACK_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// The frames sent and not acknowledged, oldest first.
+/// The frames sent and not acknowledged.
 #[derive(Default)]
 pub(super) struct Window {
-    sequences: VecDeque<u64>,
+    sequences: Vec<u64>,
     full_since: Option<Instant>,
 }
 
@@ -24,16 +24,17 @@ impl Window {
 
     /// Notes a frame that was sent.
     pub(super) fn sent(&mut self, sequence: u64) {
-        self.sequences.push_back(sequence);
+        self.sequences.push(sequence);
         if !self.is_open() {
             self.full_since = Some(Instant::now());
         }
     }
 
-    /// Takes an acknowledgement, of that frame and those before it. One that is not on its way changes nothing.
+    /// Takes an acknowledgement, in any order: a viewer passes frames over while it still decodes an earlier one. One
+    /// of a frame that is not on its way changes nothing.
     pub(super) fn acknowledged(&mut self, sequence: u64) {
         if let Some(position) = self.sequences.iter().position(|sent| *sent == sequence) {
-            self.sequences.drain(..=position);
+            self.sequences.swap_remove(position);
             self.full_since = None;
         }
     }
@@ -66,13 +67,15 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn an_acknowledgement_counts_for_the_frames_before_it() {
+    async fn each_frame_is_acknowledged_by_itself_and_once() {
         let mut window = Window::default();
         (1..=4).for_each(|sequence| window.sent(sequence));
         window.acknowledged(3);
-        (5..=6).for_each(|sequence| window.sent(sequence));
-        assert!(window.is_open());
-        window.sent(7);
+        window.acknowledged(3);
+        window.sent(5);
         assert!(!window.is_open());
+        (1..=5).for_each(|sequence| window.acknowledged(sequence));
+        (6..=8).for_each(|sequence| window.sent(sequence));
+        assert!(window.is_open());
     }
 }

@@ -13,7 +13,7 @@
 //! | 8 | sent at, microseconds since 1970, signed, on the same clock |
 //!
 //! Viewer to hub, one binary message of [`ACK_LEN`] bytes a frame: the sequence of a frame that was shown or passed
-//! over. It acknowledges the frames before it too. At most [`WINDOW`] frames are unacknowledged. Text is never sent.
+//! over. At most [`WINDOW`] frames are unacknowledged. Text is never sent.
 
 use bytes::{BufMut as _, Bytes, BytesMut};
 use jiff::Timestamp;
