@@ -248,11 +248,7 @@ fn milk(canvas: &mut Canvas, (x, y): (f32, f32)) {
 fn milk_color(up: f32, across: f32) -> Color {
     let wave = 0.30 + 0.05 * (across * 2.6).sin();
     let drop = (across * 1.1).hypot((up - 0.62) * 3.2);
-    if up < wave || (0.24..0.34).contains(&drop) {
-        Color::hex(0x2c_64b4)
-    } else {
-        Color::hex(0xf6_f8f9)
-    }
+    if up < wave || (0.24..0.34).contains(&drop) { Color::hex(0x2c_64b4) } else { Color::hex(0xf6_f8f9) }
 }
 
 fn cheese(canvas: &mut Canvas, (x, y): (f32, f32)) {

@@ -4,7 +4,7 @@ use axum::{
     extract::{Path, State, WebSocketUpgrade},
     response::Response,
 };
-use http::{Extensions, HeaderMap, Uri, header};
+use http::{HeaderMap, Uri, header, request::Parts};
 
 use super::{Live, session::Session, window::Window};
 use crate::{
@@ -18,13 +18,11 @@ const MAX_MESSAGE: usize = 1024;
 pub(super) async fn upgrade(
     State(live): State<Live>,
     Path(camera): Path<String>,
-    uri: Uri,
-    headers: HeaderMap,
-    extensions: Extensions,
+    parts: Parts,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Refusal> {
-    let revoked = Caller::of(&extensions)?.revoked.clone();
-    check_origin(&uri, &headers)?;
+    let revoked = Caller::of(&parts.extensions)?.revoked.clone();
+    check_origin(&parts.uri, &parts.headers)?;
     let topic = live.topic(&camera)?;
     let (camera, viewer) = (topic.camera(), topic.viewer());
     let tasks = live.tasks.clone();
