@@ -1,5 +1,7 @@
 //! Passwords: Argon2id, off the async threads, few at a time.
 
+use std::sync::Arc;
+
 use argon2::{
     Argon2, PasswordHash, PasswordHasher as _, PasswordVerifier as _,
     password_hash::{self, SaltString},
@@ -20,8 +22,8 @@ const QUEUE: usize = 8;
 
 /// Hashes and checks passwords.
 pub(super) struct Passwords {
-    turns: Semaphore,
-    queue: Semaphore,
+    turns: Arc<Semaphore>,
+    queue: Arc<Semaphore>,
 }
 
 /// Why a password was not hashed or checked.
@@ -52,7 +54,7 @@ impl From<Error> for Refusal {
 
 impl Default for Passwords {
     fn default() -> Self {
-        Self { turns: Semaphore::new(AT_ONCE), queue: Semaphore::new(AT_ONCE + QUEUE) }
+        Self { turns: Arc::new(Semaphore::new(AT_ONCE)), queue: Arc::new(Semaphore::new(AT_ONCE + QUEUE)) }
     }
 }
 
@@ -82,8 +84,13 @@ impl Passwords {
         &self,
         work: impl FnOnce() -> Result<T, Error> + Send + 'static,
     ) -> Result<T, Error> {
-        let _place = self.queue.try_acquire().ok().ok_or(Error::Busy)?;
-        let _turn = self.turns.acquire().await.ok().ok_or(Error::Stopped)?;
+        let place = Arc::clone(&self.queue).try_acquire_owned().ok().ok_or(Error::Busy)?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.ok().ok_or(Error::Stopped)?;
+        // The work goes on when its caller hangs up, so it takes its place along.
+        let work = move || {
+            let _kept = (place, turn);
+            work()
+        };
         tokio::task::spawn_blocking(work).await.unwrap_or(Err(Error::Stopped))
     }
 }

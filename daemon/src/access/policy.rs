@@ -214,6 +214,14 @@ mod tests {
     }
 
     #[test]
+    fn every_route_has_one_stated_permission_and_nothing_else_has() {
+        let offered: BTreeSet<_> = crate::http::routes().collect();
+        let stated: BTreeSet<_> = ROUTES.iter().map(|(verb, pattern, _)| (*verb, *pattern)).collect();
+        assert_eq!(stated.len(), ROUTES.len(), "a route is stated twice");
+        assert_eq!(offered, stated);
+    }
+
+    #[test]
     fn what_anybody_may_call_is_this_and_no_more() {
         let public: Vec<_> = METHODS.iter().filter(|(_, p)| *p == PUBLIC).map(|(path, _)| *path).collect();
         assert_eq!(

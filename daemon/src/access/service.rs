@@ -3,7 +3,7 @@
 use std::{net::IpAddr, sync::Arc};
 
 use http::HeaderValue;
-use jiff::{SignedDuration, Timestamp};
+use jiff::SignedDuration;
 use larder_proto::pb::{self, access_service_server::AccessService, sign_in_request::Credentials};
 use tonic::{Request, Response, Status, metadata::MetadataValue};
 
@@ -11,7 +11,10 @@ use super::{
     Accounts, Caller, PeerAddress, Role, Secure, Via, accounts::SignedIn, credentials::cookie_name,
     directory::SESSION_IDLE, store::Token,
 };
-use crate::outcome::{Kind, Refusal};
+use crate::{
+    outcome::{Kind, Refusal},
+    pb_time::timestamp,
+};
 
 /// Where the web UI is: full URLs without a path, the local one first.
 type Bases = Arc<dyn Fn() -> Vec<String> + Send + Sync>;
@@ -197,10 +200,4 @@ fn token(token: Token) -> pb::Token {
         expires_at: token.expires_at.map(timestamp),
         last_used_at: token.last_used_at.map(timestamp),
     }
-}
-
-fn timestamp(time: Timestamp) -> prost_types::Timestamp {
-    let us = time.as_microsecond();
-    let nanos = i32::try_from(us.rem_euclid(1_000_000)).unwrap_or(0) * 1000;
-    prost_types::Timestamp { seconds: us.div_euclid(1_000_000), nanos }
 }

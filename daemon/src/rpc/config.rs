@@ -1,7 +1,7 @@
 //! `[grpc]`.
 
 use std::{
-    net::{Ipv4Addr, SocketAddr},
+    net::{Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
@@ -11,7 +11,7 @@ use serde::Deserialize;
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
-    /// Where gRPC with TLS listens; port 0 takes a free one.
+    /// Where gRPC with TLS listens; `[::]` takes IPv4 too, port 0 takes a free one.
     pub address: SocketAddr,
     /// Calls at once, over all connections; more are refused with `RESOURCE_EXHAUSTED`.
     pub calls: usize,
@@ -26,7 +26,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            address: (Ipv4Addr::UNSPECIFIED, 7442).into(),
+            address: (Ipv6Addr::UNSPECIFIED, 7442).into(),
             calls: 128,
             streams: 256,
             deadline_seconds: 15,
