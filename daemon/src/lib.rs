@@ -1,9 +1,11 @@
 //! `larderd`, the hub of Larder.
 
 pub mod access;
+pub mod app;
 pub mod cameras;
 pub mod certs;
 pub mod clock;
+pub mod config;
 pub mod db;
 pub mod events;
 pub mod http;
@@ -16,4 +18,5 @@ pub mod recorder;
 pub mod recordings;
 pub mod rpc;
 pub mod secrets;
+pub mod system;
 pub mod tasks;

@@ -1,3 +1,148 @@
-//! `larderd`.
+//! `larderd`: parse, build, run, return a code. Signals are handled here alone.
 
-fn main() {}
+use std::{path::PathBuf, process::ExitCode, time::Duration};
+
+use anyhow::Context as _;
+use clap::{Parser, Subcommand, ValueEnum};
+use larder_daemon::{app::App, config::Config, outcome::chain};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+/// The hub: takes fridge cameras' pictures in, shows them live, records them, and answers for them over gRPC.
+#[derive(Parser)]
+#[command(name = "larderd", version)]
+struct Args {
+    /// The configuration; every key is optional. `config.example.toml` shows them all.
+    #[arg(long, value_name = "FILE", env = "LARDER_CONFIG")]
+    config: Option<PathBuf>,
+    /// The state folder.
+    #[arg(long, value_name = "FOLDER", env = "LARDER_STATE")]
+    state: Option<PathBuf>,
+    /// Sets one key over the configuration, for example `--set http.address=127.0.0.1:8081`.
+    #[arg(long = "set", value_name = "TABLE.KEY=VALUE")]
+    settings: Vec<String>,
+    /// Checks the configuration and ends.
+    #[arg(long)]
+    check_config: bool,
+    /// How the log is written.
+    #[arg(long, value_enum, default_value = "text", env = "LARDER_LOG_FORMAT")]
+    log_format: LogFormat,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Brings the database's schema up to date and ends.
+    Migrate,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum LogFormat {
+    Text,
+    Json,
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    log(args.log_format);
+    match run(args) {
+        Ok(code) => code,
+        Err(error) => {
+            tracing::error!("{}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn log(format: LogFormat) {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("LARDER_LOG")
+        .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_target(false);
+    match format {
+        LogFormat::Text => builder.init(),
+        LogFormat::Json => builder.json().init(),
+    }
+}
+
+fn run(args: Args) -> anyhow::Result<ExitCode> {
+    let mut config = Config::load(args.config.as_deref(), &args.settings)?;
+    if args.state.is_some() {
+        config.state = args.state;
+    }
+    if args.check_config {
+        tracing::info!("the configuration is right");
+        return Ok(ExitCode::SUCCESS);
+    }
+    rustls::crypto::ring::default_provider()
+        .install_default()
+        .map_err(|_| anyhow::anyhow!("another TLS provider is installed already"))?;
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
+    let code = runtime.block_on(async {
+        match args.command {
+            Some(Command::Migrate) => migrate(&config).await,
+            None => serve(config).await,
+        }
+    });
+    // What overran the grace period is dropped here instead of being waited for.
+    runtime.shutdown_timeout(Duration::from_secs(1));
+    code
+}
+
+async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let applied = larder_daemon::app::migrate(config).await?;
+    match applied.as_slice() {
+        [] => tracing::info!("the schema is up to date"),
+        names => tracing::info!(db.migrations = names.join(", "), "the schema was brought up to date"),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
+    let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
+    let app = tokio::select! {
+        biased;
+        () = stop(&mut interrupt, &mut terminate) => anyhow::bail!("stopped while starting"),
+        app = App::start(config) => app?,
+    };
+    systemd(&[sd_notify::NotifyState::Ready]);
+    tokio::select! {
+        biased;
+        () = stop(&mut interrupt, &mut terminate) => {}
+        () = watchdog() => {}
+    }
+    systemd(&[sd_notify::NotifyState::Stopping]);
+    tracing::info!("stopping; a second signal ends at once");
+    tokio::select! {
+        biased;
+        () = stop(&mut interrupt, &mut terminate) => {
+            tracing::warn!("ended by a second signal");
+            Ok(ExitCode::FAILURE)
+        }
+        in_time = app.stop() => Ok(if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+    }
+}
+
+async fn stop(interrupt: &mut Signal, terminate: &mut Signal) {
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Tells systemd that the hub lives, twice as often as it asks. Never ends.
+async fn watchdog() {
+    let Some(within) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
+    let mut ticks = tokio::time::interval(within / 2);
+    loop {
+        ticks.tick().await;
+        systemd(&[sd_notify::NotifyState::Watchdog]);
+    }
+}
+
+fn systemd(state: &[sd_notify::NotifyState]) {
+    if let Err(error) = sd_notify::notify(state) {
+        tracing::debug!(cause = %error, "systemd was not told");
+    }
+}

@@ -1,7 +1,11 @@
 //! Cameras: what they are and what is wanted of them.
 
 mod directory;
+mod parse;
+mod service;
+mod status;
 mod store;
+mod watch;
 
 use std::{fmt, time::Duration};
 
@@ -10,6 +14,7 @@ use larder_proto::wire::CameraId;
 use thiserror::Error;
 
 pub use directory::Directory;
+pub use service::{Parts, Service};
 pub use store::Store;
 
 use crate::{

@@ -13,6 +13,7 @@ mod resolver;
 
 use std::{
     io,
+    net::IpAddr,
     path::{Path, PathBuf},
     sync::Arc,
     time::Duration,
@@ -161,6 +162,18 @@ impl Certs {
             Source::Authority { authority, .. } => Some(authority.pem()),
             Source::Own(_) => None,
         }
+    }
+
+    /// The names and addresses that the hub is reached by from other machines, host name first.
+    pub fn names(&self) -> Vec<String> {
+        let configured = match &self.0.source {
+            Source::Authority { names, .. } => names.as_slice(),
+            Source::Own(_) => &[],
+        };
+        let beyond = |name: &String| name != "localhost" && name.parse().map_or(true, |ip: IpAddr| !ip.is_loopback());
+        let (addresses, names): (Vec<_>, Vec<_>) =
+            names::wanted(configured).into_iter().filter(beyond).partition(|name| name.parse::<IpAddr>().is_ok());
+        names.into_iter().chain(addresses).collect()
     }
 
     /// SHA-256 of the authority's certificate, as browsers show it (`AB:CD:…`), to compare by eye.

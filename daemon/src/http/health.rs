@@ -1,22 +1,17 @@
 //! `GET /healthz` and `GET /readyz`, for systemd, containers and monitors.
 
-use std::sync::Arc;
-
 use axum::{Json, Router, extract::State, routing::get};
 use http::StatusCode;
 use serde::Serialize;
 
-/// One part of the hub. No detail here: anybody may ask, and `larderctl status` tells more to those who may know.
-#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
-pub struct Part {
-    /// Which, as in `larderctl status`.
-    pub name: String,
-    /// Whether it works.
-    pub ready: bool,
-}
+use crate::parts::{self, Parts};
 
-/// Tells how the parts are.
-pub type Readiness = Arc<dyn Fn() -> Vec<Part> + Send + Sync>;
+/// One part of the hub. No detail here: anybody may ask, and `larderctl status` tells more to those who may know.
+#[derive(Serialize)]
+struct Part {
+    name: &'static str,
+    ready: bool,
+}
 
 /// The answer to `/readyz`.
 #[derive(Serialize)]
@@ -28,16 +23,17 @@ struct Ready {
 /// Method and pattern of each route here.
 pub(super) const ROUTES: &[(&str, &str)] = &[("GET", "/healthz"), ("GET", "/readyz")];
 
-pub(super) fn routes(readiness: Readiness) -> Router {
+pub(super) fn routes(parts: Parts) -> Router {
     Router::new()
         // The process answers: that is all that is asked.
         .route("/healthz", get(async || "ok\n"))
         .route("/readyz", get(ready))
-        .with_state(readiness)
+        .with_state(parts)
 }
 
-async fn ready(State(readiness): State<Readiness>) -> (StatusCode, Json<Ready>) {
-    let parts = readiness();
+async fn ready(State(parts): State<Parts>) -> (StatusCode, Json<Ready>) {
+    let told = |part: parts::Part| Part { name: part.name, ready: part.trouble.is_none() };
+    let parts: Vec<Part> = parts.ask().into_iter().map(told).collect();
     let ready = parts.iter().all(|part| part.ready);
     let status = if ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     (status, Json(Ready { ready, parts }))

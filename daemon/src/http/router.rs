@@ -8,12 +8,11 @@ use tower::{Layer, Service};
 use tower_http::{set_header::SetResponseHeaderLayer, trace::TraceLayer};
 
 use super::{
-    assets,
-    health::{self, Readiness},
-    hls,
+    assets, health, hls,
     live::{self, Live},
     metrics::{self, Metrics},
 };
+use crate::parts;
 
 /// Method and pattern of every route that is not gRPC. What matches none of them is the web UI.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
@@ -29,7 +28,7 @@ pub struct Parts {
     /// Live pictures.
     pub live: Live,
     /// How the parts are.
-    pub readiness: Readiness,
+    pub parts: parts::Parts,
     /// What is counted.
     pub metrics: Metrics,
     /// The authority's certificate in PEM, for clients to trust.
@@ -48,7 +47,7 @@ where
     let pages = Router::new()
         .merge(live::routes(parts.live))
         .merge(parts.hls)
-        .merge(health::routes(parts.readiness))
+        .merge(health::routes(parts.parts))
         .merge(metrics::routes(parts.metrics))
         .merge(assets::fallback(parts.authority));
     let pages = pages

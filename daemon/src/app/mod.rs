@@ -1,0 +1,248 @@
+//! The hub as a whole: what is started in which order, and stopped in which.
+//!
+//! Start: folders and secrets, ports taken, database, caches, recorder (its sweep), camera link, and only then the
+//! ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the recorder
+//! registers its last fragments, requests drain, and the database goes last.
+
+mod follow;
+mod serve;
+
+use std::{
+    fs, io,
+    net::SocketAddr,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
+
+use anyhow::Context as _;
+use rustix::fs::FlockOperation;
+use tokio::time::Instant;
+
+use crate::{
+    access::{Access, Accounts},
+    cameras::{self, Directory},
+    certs::Certs,
+    clock::Clock,
+    config::Config,
+    db::Db,
+    events::Events,
+    http::listen,
+    hub::Hub,
+    ingest,
+    recorder::{self, Recorder},
+    recordings,
+    secrets::HubKey,
+    tasks::Tasks,
+};
+use serve::{Built, Shared};
+
+/// Everything must end within this: systemd's own limit is 90 s, a person's patience is shorter.
+const GRACE: Duration = Duration::from_secs(20);
+
+/// A running hub.
+pub struct App {
+    addresses: Addresses,
+    sources: Tasks,
+    servers: Tasks,
+    background: Tasks,
+    hub: Hub,
+    recorder: Recorder,
+    db: Db,
+    _lock: fs::File,
+}
+
+/// Where a running hub is reached.
+#[derive(Clone, Debug)]
+#[expect(missing_docs, reason = "the names say it")]
+pub struct Addresses {
+    pub http: SocketAddr,
+    pub https: SocketAddr,
+    pub grpc: SocketAddr,
+    pub camera_link: SocketAddr,
+    pub socket: PathBuf,
+}
+
+/// Places that are taken before anything slow starts, so that a taken port is told at once.
+struct Places {
+    http: listen::Bound,
+    https: listen::Bound,
+    grpc: listen::Bound,
+    socket: listen::Bound,
+    socket_path: PathBuf,
+}
+
+impl App {
+    /// Starts everything.
+    ///
+    /// # Errors
+    /// Whatever keeps the hub from working; what was started before is stopped by dropping it.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let clock = Clock::new();
+        let events = Events::new(clock.clone());
+        let (sources, servers, background) = (Tasks::new(), Tasks::new(), Tasks::new());
+        let state = config.state();
+        let lock = prepare_state(&state)?;
+        let hub_key = HubKey::load_or_create(&state)?;
+        let places = Places::take(&config, &state)?;
+        let certs = Certs::start(&config.tls, &state.join("certs"), clock.clone(), &background)?;
+
+        let db = Db::start(&config.database, &state, events.clone(), &background).await?;
+        let camera_store = cameras::Store::new(db.clone(), hub_key.clone());
+        let directory = Directory::load(camera_store.clone()).await.context("reading the cameras")?;
+        background.spawn_until_stop(directory.clone().follow());
+        let access = Access::new(&hub_key, clock.clone());
+        let accounts = Accounts::start(&config.access, access.clone(), db.clone(), &background).await;
+
+        let hub = Hub::new(clock.clone(), events.clone());
+        background.spawn_until_stop(hub.clone().watch_presence());
+        background.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
+        let root = config.recordings.folder.clone().unwrap_or_else(|| state.join("recordings"));
+        let recordings = recordings::Store::new(db.clone());
+        let recorder = Recorder::start(
+            &config.recordings,
+            recorder::Deps {
+                hub: hub.clone(),
+                clock: clock.clone(),
+                events: events.clone(),
+                tasks: background.clone(),
+                recordings: recordings.clone(),
+                root: root.clone(),
+                state: state.clone(),
+            },
+        );
+        background.spawn_until_stop(follow::cameras(directory.clone(), hub.clone(), recorder.clone()));
+        let ingest = ingest::start(
+            config.camera_link.clone(),
+            ingest::Deps {
+                hub: hub.clone(),
+                cameras: Arc::new(directory.clone()),
+                clock: clock.clone(),
+                events: events.clone(),
+                tasks: sources.clone(),
+            },
+        )
+        .await?;
+
+        let addresses = places.addresses(ingest.address())?;
+        let shared = Shared { config, clock, events, hub, directory, access, recordings, root, certs, servers };
+        let built = Built { camera_store, accounts, ingest, recorder, db };
+        shared.serve(&built, places, &addresses).await?;
+        addresses.log();
+        let Shared { hub, servers, .. } = shared;
+        let Built { recorder, db, .. } = built;
+        Ok(Self { addresses, sources, servers, background, hub, recorder, db, _lock: lock })
+    }
+
+    /// Where it is reached.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Stops everything in order. `false` when something overran the grace period.
+    pub async fn stop(self) -> bool {
+        let end = Instant::now() + GRACE;
+        let left = || end.saturating_duration_since(Instant::now());
+        let mut overran = Vec::new();
+        if !self.sources.stop(left()).await {
+            overran.push("camera link");
+        }
+        self.hub.close();
+        if !self.recorder.close(left()).await {
+            overran.push("recorder");
+        }
+        if !self.servers.stop(left()).await {
+            overran.push("requests");
+        }
+        if !self.background.stop(left()).await {
+            overran.push("background work");
+        }
+        self.db.close().await;
+        if !overran.is_empty() {
+            tracing::warn!(parts = overran.join(", "), "the grace period of {} s was overrun", GRACE.as_secs());
+        }
+        tracing::info!("stopped");
+        overran.is_empty()
+    }
+}
+
+impl Places {
+    fn take(config: &Config, state: &Path) -> anyhow::Result<Self> {
+        let socket_path = state.join("larder.sock");
+        Ok(Self {
+            http: listen::bind_tcp(config.http.address, "http.address")?,
+            https: listen::bind_tcp(config.http.https_address, "http.https_address")?,
+            grpc: listen::bind_tcp(config.grpc.address, "grpc.address")?,
+            socket: listen::bind_unix(&socket_path)?,
+            socket_path,
+        })
+    }
+
+    fn addresses(&self, camera_link: SocketAddr) -> anyhow::Result<Addresses> {
+        let address = |bound: &listen::Bound| bound.address().context("a listener without an address");
+        Ok(Addresses {
+            http: address(&self.http)?,
+            https: address(&self.https)?,
+            grpc: address(&self.grpc)?,
+            camera_link,
+            socket: self.socket_path.clone(),
+        })
+    }
+}
+
+impl Addresses {
+    fn log(&self) {
+        tracing::info!(
+            http.address = %self.http,
+            https.address = %self.https,
+            grpc.address = %self.grpc,
+            camera_link.address = %self.camera_link,
+            socket.path = %self.socket.display(),
+            "larderd is ready"
+        );
+    }
+
+    /// By name, for people.
+    fn listed(&self) -> Vec<(&'static str, String)> {
+        vec![
+            ("http", self.http.to_string()),
+            ("https", self.https.to_string()),
+            ("grpc", self.grpc.to_string()),
+            ("camera_link", self.camera_link.to_string()),
+            ("socket", self.socket.display().to_string()),
+        ]
+    }
+}
+
+/// Brings the schema up to date; returns what was applied.
+///
+/// # Errors
+/// When there is no usable database.
+pub async fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
+    let state = config.state();
+    let _lock = prepare_state(&state)?;
+    let tasks = Tasks::new();
+    let (db, applied) = Db::start_and_migrate(&config.database, &state, Events::new(Clock::new()), &tasks).await?;
+    tasks.stop(GRACE).await;
+    db.close().await;
+    Ok(applied)
+}
+
+/// Makes the state folder and locks it: two hubs on one would overwrite each other.
+fn prepare_state(state: &Path) -> anyhow::Result<fs::File> {
+    let named = || format!("using the state folder {}", state.display());
+    fs::DirBuilder::new().recursive(true).mode(0o755).create(state).with_context(named)?;
+    let path = state.join("larder.lock");
+    let lock = fs::OpenOptions::new().create(true).append(true).open(path).with_context(named)?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(lock),
+        Err(rustix::io::Errno::WOULDBLOCK) => {
+            anyhow::bail!(
+                "another larderd uses the state folder {}; stop it or name another with --state",
+                state.display()
+            )
+        }
+        Err(error) => Err(io::Error::from(error)).with_context(named),
+    }
+}

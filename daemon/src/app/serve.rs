@@ -1,0 +1,150 @@
+//! The services and routers, and the ports they answer on.
+
+use std::{path::PathBuf, sync::Arc};
+
+use anyhow::Context as _;
+
+use super::{Addresses, Places};
+use crate::{
+    access::{self, Access, Accounts},
+    cameras::{self, Directory},
+    certs::{Alpn, Certs},
+    clock::Clock,
+    config::Config,
+    db::Db,
+    events::Events,
+    http::{
+        self, hls,
+        listen::{Bound, Serve},
+        live, metrics,
+    },
+    hub::Hub,
+    ingest::Ingest,
+    parts::Parts,
+    recorder::Recorder,
+    recordings, rpc, system,
+    tasks::Tasks,
+};
+
+/// Connections of the local socket and of gRPC; each may carry many calls.
+const GRPC_CONNECTIONS: usize = 256;
+
+/// What several routers share.
+pub(super) struct Shared {
+    pub(super) config: Config,
+    pub(super) clock: Clock,
+    pub(super) events: Events,
+    pub(super) hub: Hub,
+    pub(super) directory: Directory,
+    pub(super) access: Access,
+    pub(super) recordings: recordings::Store,
+    /// The recordings' folder.
+    pub(super) root: PathBuf,
+    pub(super) certs: Certs,
+    pub(super) servers: Tasks,
+}
+
+/// The parts behind the services.
+pub(super) struct Built {
+    pub(super) camera_store: cameras::Store,
+    pub(super) accounts: Accounts,
+    pub(super) ingest: Ingest,
+    pub(super) recorder: Recorder,
+    pub(super) db: Db,
+}
+
+impl Shared {
+    /// Puts services, routers and listeners together and begins to accept.
+    pub(super) async fn serve(&self, built: &Built, places: Places, addresses: &Addresses) -> anyhow::Result<()> {
+        let parts = parts(&built.db, &built.recorder);
+        let grpc = self.grpc(built, &parts, addresses).await?;
+        let pages = http::router(self.pages(grpc.clone(), parts)?, access::layer(self.access.clone()));
+        let web = self.config.http.max_connections;
+        let tls = |alpn| self.certs.server_config(alpn).context("making the TLS configuration");
+        self.listen(places.http, pages.clone(), None, web);
+        self.listen(places.https, pages, Some(tls(Alpn::Http)?), web);
+        self.listen(places.grpc, grpc.clone(), Some(tls(Alpn::Grpc)?), GRPC_CONNECTIONS);
+        self.listen(places.socket, grpc, None, GRPC_CONNECTIONS);
+        Ok(())
+    }
+
+    fn listen(&self, place: Bound, router: axum::Router, tls: Option<Arc<rustls::ServerConfig>>, connections: usize) {
+        place.serve(Serve { router, tls, max_connections: connections, tasks: self.servers.clone() });
+    }
+
+    async fn grpc(&self, built: &Built, parts: &Parts, addresses: &Addresses) -> anyhow::Result<axum::Router> {
+        let bases = self.bases(addresses);
+        let links = bases.clone();
+        let services = rpc::Services {
+            cameras: cameras::Service::new(cameras::Parts {
+                store: built.camera_store.clone(),
+                directory: self.directory.clone(),
+                hub: self.hub.clone(),
+                ingest: built.ingest.clone(),
+                recorder: built.recorder.clone(),
+                clock: self.clock.clone(),
+                events: self.events.clone(),
+            }),
+            recordings: recordings::Service::new(recordings::Parts {
+                store: self.recordings.clone(),
+                directory: self.directory.clone(),
+                recorder: Arc::new(built.recorder.clone()),
+                access: self.access.clone(),
+                clock: self.clock.clone(),
+                bases,
+            }),
+            system: system::Service::new(system::Parts {
+                hub: self.hub.clone(),
+                directory: self.directory.clone(),
+                recorder: built.recorder.clone(),
+                clock: self.clock.clone(),
+                events: self.events.clone(),
+                parts: parts.clone(),
+                started_at: self.clock.now(),
+                listeners: addresses.listed(),
+            }),
+            access: access::Service::new(built.accounts.clone(), move || links.clone()),
+        };
+        Ok(rpc::router(services, &self.config.grpc, self.access.clone(), &self.servers).await?)
+    }
+
+    fn pages(&self, rpc: axum::Router, parts: Parts) -> anyhow::Result<http::Parts> {
+        let directory = self.directory.clone();
+        Ok(http::Parts {
+            rpc,
+            hls: hls::routes(hls::Deps {
+                store: self.recordings.clone(),
+                cameras: self.directory.clone(),
+                root: self.root.clone(),
+                clock: self.clock.clone(),
+            }),
+            live: live::Live {
+                hub: self.hub.clone(),
+                find: Arc::new(move |camera| directory.find(camera).map(|camera| camera.id)),
+                clock: self.clock.clone(),
+                tasks: self.servers.clone(),
+            },
+            parts,
+            metrics: metrics::Metrics { recorder: metrics::install()?, hub: self.hub.clone() },
+            authority: self.certs.authority_pem().map(str::to_owned),
+        })
+    }
+
+    /// Where browsers reach the hub: this machine first, then by name.
+    fn bases(&self, addresses: &Addresses) -> Vec<String> {
+        let mut bases = vec![format!("http://localhost:{}", addresses.http.port())];
+        bases.extend(self.certs.names().iter().map(|name| format!("https://{name}:{}", addresses.https.port())));
+        bases
+    }
+}
+
+fn parts(db: &Db, recorder: &Recorder) -> Parts {
+    let (db, recorder) = (db.clone(), recorder.clone());
+    Parts::new(vec![
+        ("database", Box::new(move || db.trouble())),
+        (
+            "recorder",
+            Box::new(move || Some(recorder.status()).filter(|status| !status.ready).map(|status| status.detail)),
+        ),
+    ])
+}

@@ -1,0 +1,131 @@
+//! `SystemService` over gRPC.
+
+use std::{pin::Pin, sync::Arc};
+
+use futures_util::{Stream, StreamExt as _, stream};
+use jiff::Timestamp;
+use larder_proto::{
+    pb::{self, system_service_server::SystemService},
+    wire,
+};
+use tonic::{Request, Response, Status};
+
+use super::VERSION;
+use crate::{
+    access::Caller,
+    cameras::Directory,
+    clock::Clock,
+    events::Events,
+    hub::{Hub, Presence},
+    parts,
+    pb_time::{duration, timestamp},
+    recorder::Recorder,
+};
+
+/// What the service tells of.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "the types say it")]
+pub struct Parts {
+    pub hub: Hub,
+    pub directory: Directory,
+    pub recorder: Recorder,
+    pub clock: Clock,
+    pub events: Events,
+    pub parts: parts::Parts,
+    pub started_at: Timestamp,
+    pub listeners: Vec<(&'static str, String)>,
+}
+
+/// `SystemService`.
+#[derive(Clone)]
+pub struct Service(Arc<Parts>);
+
+impl Service {
+    /// A service over the hub's parts.
+    pub fn new(parts: Parts) -> Self {
+        Self(Arc::new(parts))
+    }
+
+    fn status(&self) -> pb::SystemStatus {
+        let Parts { hub, directory, recorder, clock, parts, started_at, .. } = &*self.0;
+        let count = |count: usize| u32::try_from(count).unwrap_or(u32::MAX);
+        let cameras = directory.all();
+        let snapshots: Vec<_> = cameras.iter().map(|camera| hub.ensure(camera.id).snapshot()).collect();
+        let uptime = clock.now().duration_since(*started_at);
+        let disk = recorder.status();
+        pb::SystemStatus {
+            version: Some(version()),
+            started_at: Some(timestamp(*started_at)),
+            uptime: Some(duration(uptime.try_into().unwrap_or_default())),
+            parts: parts
+                .ask()
+                .into_iter()
+                .map(|part| pb::system_status::Part {
+                    name: part.name.to_owned(),
+                    ready: part.trouble.is_none(),
+                    detail: part.trouble.unwrap_or_default(),
+                })
+                .collect(),
+            cameras: count(cameras.len()),
+            cameras_online: count(snapshots.iter().filter(|one| one.presence.presence == Presence::Online).count()),
+            viewers: snapshots.iter().map(|one| one.viewers).sum(),
+            recording: count(snapshots.iter().filter(|one| one.recording).count()),
+            disk: Some(pb::system_status::Disk {
+                path: disk.root.display().to_string(),
+                total_bytes: disk.space.total_bytes,
+                free_bytes: disk.space.free_bytes,
+                floor_bytes: disk.floor_bytes,
+                recordings_bytes: disk.recordings_bytes,
+            }),
+            listeners: self
+                .0
+                .listeners
+                .iter()
+                .map(|(name, address)| pb::system_status::Listener {
+                    name: (*name).to_owned(),
+                    address: address.clone(),
+                })
+                .collect(),
+        }
+    }
+}
+
+fn version() -> pb::Version {
+    pb::Version { version: VERSION.to_owned(), camera_link: wire::camera::VERSION.into() }
+}
+
+#[tonic::async_trait]
+impl SystemService for Service {
+    async fn get_status(&self, _: Request<pb::GetStatusRequest>) -> Result<Response<pb::SystemStatus>, Status> {
+        Ok(Response::new(self.status()))
+    }
+
+    async fn get_version(&self, _: Request<pb::GetVersionRequest>) -> Result<Response<pb::Version>, Status> {
+        Ok(Response::new(version()))
+    }
+
+    type WatchEventsStream = Pin<Box<dyn Stream<Item = Result<pb::Event, Status>> + Send>>;
+
+    async fn watch_events(
+        &self,
+        request: Request<pb::WatchEventsRequest>,
+    ) -> Result<Response<Self::WatchEventsStream>, Status> {
+        let caller = Caller::of_rpc(&request)?.clone();
+        let kinds = request.into_inner().kinds;
+        let watch = self.0.events.watch();
+        let events = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
+        let wanted = events.filter_map(move |(event, missed)| {
+            let kind = event.kind.name();
+            let wanted = kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind);
+            let message = pb::Event {
+                at: Some(timestamp(event.at)),
+                kind: kind.to_owned(),
+                camera_id: event.camera.map(|camera| camera.to_string()).unwrap_or_default(),
+                message: event.message,
+                missed,
+            };
+            std::future::ready(wanted.then_some(Ok(message)))
+        });
+        Ok(Response::new(Box::pin(caller.until_revoked(wanted))))
+    }
+}
