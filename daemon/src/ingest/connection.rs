@@ -12,7 +12,7 @@ use larder_proto::wire::{
 };
 use thiserror::Error;
 use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    io::{AsyncRead, AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
     sync::{mpsc, oneshot, watch},
     time::{Instant, timeout},
@@ -114,9 +114,11 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>
         () = stopping.cancelled() => return,
         proven = timeout(HANDSHAKE_TIMEOUT, stranger.prove(&shared)) => proven.unwrap_or(Err(Refused::TooSlow)),
     };
-    drop(claim);
     match proven {
-        Ok(proven) => serve(stranger, proven, peer, &shared).await,
+        Ok(proven) => {
+            drop(claim);
+            serve(stranger, proven, peer, &shared).await;
+        }
         Err(refused) => {
             let whom = stranger.claimed.filter(|_| refused.is_about_the_key());
             shared.refused(peer, whom, refused.name());
@@ -162,12 +164,24 @@ impl Stranger {
     }
 
     async fn send_away(mut self, refused: &Refused) {
-        if let Some(reason) = refused.bye() {
-            let bye = early_bye(reason, self.sent, 0);
-            // It is being sent away: whether it hears so does not matter.
-            let _ = timeout(BYE_TIMEOUT, self.stream.write_all(&bye)).await;
-        }
+        let Some(reason) = refused.bye() else { return };
+        let bye = early_bye(reason, self.sent, 0);
+        let farewell = async {
+            self.stream.write_all(&bye).await?;
+            self.stream.shutdown().await?;
+            drain(&mut self.stream).await
+        };
+        // It is being sent away: whether it hears so does not matter.
+        let _ = timeout(BYE_TIMEOUT, farewell).await;
     }
+}
+
+/// Reads and forgets until the peer closes. A socket closed with unread bytes is reset, and a reset takes the BYE
+/// before it out of the peer's hands.
+async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
+    let mut forgotten = [0; 4096];
+    while stream.read(&mut forgotten).await? != 0 {}
+    Ok(())
 }
 
 /// A session, from WELCOME to BYE.
@@ -202,10 +216,14 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     };
     let counts = reader.counts();
     // The camera is offline from here on; the farewell takes nobody's time.
-    drop(reader);
-    if is_writing {
-        let _ = finish.send(ended.bye());
-        let _ = timeout(BYE_TIMEOUT, writing).await;
+    let mut rest = reader.into_stream();
+    let bye = ended.bye();
+    if is_writing && finish.send(bye).is_ok() {
+        let farewell = async {
+            writing.await?;
+            if bye.is_some() { drain(&mut rest).await } else { Ok(()) }
+        };
+        let _ = timeout(BYE_TIMEOUT, farewell).await;
     }
     metrics::gauge!("larder_camera_sessions").decrement(1.0);
     metrics::counter!("larder_camera_sessions_ended_total", "reason" => ended.name()).increment(1);

@@ -118,7 +118,7 @@ pub(super) struct Counts {
     pub(super) bytes: u64,
 }
 
-/// The receiving half of a session. Dropping it makes the camera offline.
+/// The receiving half of a session.
 pub(super) struct Reader {
     shared: Arc<Shared>,
     stream: OwnedReadHalf,
@@ -137,6 +137,11 @@ impl Reader {
 
     pub(super) fn counts(&self) -> Counts {
         self.counts
+    }
+
+    /// Gives the camera's place and topic up, and the socket back.
+    pub(super) fn into_stream(self) -> OwnedReadHalf {
+        self.stream
     }
 
     /// Reads until the session ends.
@@ -287,8 +292,9 @@ impl Reader {
     }
 }
 
-impl Drop for Reader {
+impl Drop for Parts {
     fn drop(&mut self) {
-        self.parts.outbox.close();
+        // Whoever waits for an ACK waits in vain.
+        self.outbox.close();
     }
 }

@@ -48,4 +48,6 @@ pub const PROOF_LEN: usize = 32;
 pub const CRC_LEN: usize = 4;
 
 #[cfg(test)]
+mod properties;
+#[cfg(test)]
 mod tests;

@@ -166,4 +166,14 @@ mod tests {
         assert_eq!(found, [(8, Some(1)), (0, None), (300, Some(3))]);
         assert!(buffer.is_empty());
     }
+
+    #[test]
+    fn a_payload_is_not_copied_out_of_the_buffer_it_was_read_into() {
+        let mut buffer = BytesMut::new();
+        header(Kind::Frame, 8).put(&mut buffer);
+        buffer.put_bytes(5, 8);
+        let start = buffer.as_ptr();
+        let packet = decode(&mut buffer, &Limits::SESSION).unwrap().unwrap();
+        assert_eq!(packet.payload.as_ptr(), start.wrapping_add(HEADER_LEN));
+    }
 }

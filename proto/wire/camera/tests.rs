@@ -1,12 +1,10 @@
-//! One session, byte for byte as in `proto/vectors`, and properties of everything that is read.
+//! One session, byte for byte as in `proto/vectors`, and what ends it.
 
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use proptest::{collection::vec, option, prelude::*};
 
 use super::*;
-use crate::wire::CameraId;
 
 macro_rules! vector {
     ($name:literal) => {
@@ -30,11 +28,11 @@ fn packet(bytes: &[u8]) -> Packet {
     packet
 }
 
-fn key() -> [u8; KEY_LEN] {
+pub(super) fn key() -> [u8; KEY_LEN] {
     std::array::from_fn(|index| u8::try_from(index).unwrap())
 }
 
-fn hello() -> Hello {
+pub(super) fn hello() -> Hello {
     Hello {
         version_min: 1,
         version_max: 1,
@@ -65,7 +63,7 @@ fn welcome() -> Welcome {
 const UNIX_US: u64 = 1_700_000_000_123_456;
 
 /// Both sides through the handshake, each message compared with its vector.
-fn session() -> (Session, Session) {
+pub(super) fn session() -> (Session, Session) {
     let mut out = BytesMut::new();
     let camera = CameraHandshake::start(&key(), &hello(), 1_500_000, &mut out);
     assert_eq!(out.split(), vector!("hello"));
@@ -300,114 +298,4 @@ fn texts_that_could_move_a_cursor_are_refused_and_never_sent() {
     assert_eq!(fields::text(&mut &out[..], "remark", 9), Ok("a[2Jb\u{1f9ca}".to_owned()));
     assert_eq!(fields::text(&mut &b"\x01\x1b"[..], "remark", 9), Err(PayloadError::Text("remark")));
     assert!(fields::text(&mut &b"\x0a0123456789"[..], "remark", 9).is_err());
-}
-
-fn milli() -> impl Strategy<Value = Option<MilliCelsius>> {
-    option::of((-100_000..200_000).prop_map(MilliCelsius))
-}
-
-prop_compose! {
-    fn any_telemetry()(
-        counts in any::<[u32; 11]>(), chip in milli(), rssi_dbm: i8, reset: u8,
-        sensors in vec((any::<(u8, u32, u64, u32)>(), milli()), 0..=MOST_SENSORS),
-    ) -> Telemetry {
-        let [uptime, stall, rest @ ..] = counts;
-        Telemetry {
-            uptime: Duration::from_secs(uptime.into()),
-            longest_send_stall: Duration::from_millis(stall.into()),
-            heap_free_bytes: rest[0], heap_min_free_bytes: rest[1], heap_largest_block_bytes: rest[2],
-            psram_free_bytes: rest[3], frames_captured: rest[4], frames_sent: rest[5], frames_dropped: rest[6],
-            frames_corrupt: rest[7], reconnects: rest[8], chip, rssi_dbm, reset_reason: ResetReason(reset),
-            sensors: sensors.into_iter().map(|((index, seq, t_us, error_count), value)| {
-                Reading { index, seq, t_us, value, error_count }
-            }).collect(),
-        }
-    }
-}
-
-fn any_command() -> impl Strategy<Value = Command> {
-    prop_oneof![
-        any::<(u16, u16)>().prop_map(|(width, height)| Command::Size(Size { width, height })),
-        any::<u8>().prop_map(Command::Quality),
-        any::<(u8, u8)>().prop_map(|(active_fps, idle_fps)| Command::Rate { active_fps, idle_fps }),
-        (proptest::sample::select(RegisterSetting::ALL), any::<i16>())
-            .prop_map(|(setting, value)| Command::Register { setting, value }),
-        any::<u8>().prop_map(Command::Flash),
-        Just(Command::Snapshot),
-        any::<(i8, i8)>().prop_map(|(pan_degrees, tilt_degrees)| Command::PanTilt { pan_degrees, tilt_degrees }),
-        Just(Command::Reboot),
-        (9_u8..).prop_map(Command::Other),
-    ]
-}
-
-fn any_message() -> impl Strategy<Value = Message> {
-    prop_oneof![
-        any_telemetry().prop_map(Message::Telemetry),
-        (any::<u32>(), any_command()).prop_map(|(id, command)| Message::Control(Control { id, command })),
-        (any::<u32>(), proptest::sample::select(&AckResult::ALL[..]), "[^\\p{Cc}]{0,16}")
-            .prop_map(|(id, result, remark)| Message::Ack(Ack { id, result, remark })),
-        any::<[u8; 8]>().prop_map(Message::Ping),
-        any::<[u8; 8]>().prop_map(Message::Pong),
-        any::<u8>().prop_map(|code| Message::Bye(ByeReason::from_code(code))),
-    ]
-}
-
-proptest! {
-    #[test]
-    fn every_message_is_read_as_it_was_sent(
-        messages in vec((any_message(), any::<bool>(), any::<u64>()), 1..8),
-        cut in any::<usize>(),
-    ) {
-        let (camera, mut hub) = session();
-        let mut says = camera.outgoing;
-        let mut stream = BytesMut::new();
-        for (message, crc, t_us) in &messages {
-            says.set_crc(*crc);
-            says.message(message, *t_us, &mut stream);
-        }
-        let rest = stream.split_off(cut % (stream.len() + 1));
-        let mut buffer = BytesMut::new();
-        let mut read = Vec::new();
-        for piece in [stream, rest] {
-            buffer.extend_from_slice(&piece);
-            while let Some(packet) = decode(&mut buffer, &Limits::SESSION).unwrap() {
-                prop_assert!(packet.intact);
-                read.push((hub.incoming.receive(&packet).unwrap(), packet.header.t_us));
-            }
-        }
-        let sent: Vec<_> = messages.into_iter().map(|(message, _, t_us)| (Received::Message(message), t_us)).collect();
-        prop_assert_eq!(read, sent);
-    }
-
-    #[test]
-    fn every_hello_is_read_as_it_was_sent(
-        camera in any::<u128>(), nonce: [u8; NONCE_LEN], numbers: [u32; 4], bytes: [u8; 2],
-        firmware_version in "[ -~]{0,32}", version_max in 1_u8..,
-    ) {
-        let hello = Hello {
-            version_min: 1, version_max, camera: CameraId(uuid::Uuid::from_u128(camera)), nonce, boot: numbers[0],
-            reading_mark: ReadingMark { boot: numbers[1], seq: numbers[2] }, capabilities: Capabilities(numbers[3]),
-            reset_reason: ResetReason(bytes[0]), camera_state: CameraState(bytes[1]), firmware_version,
-        };
-        let mut out = BytesMut::new();
-        CameraHandshake::start(&key(), &hello, 0, &mut out);
-        let packet = decode(&mut out, &Limits::HANDSHAKE).unwrap().unwrap();
-        let opened = HubHandshake::open(&packet).unwrap();
-        prop_assert_eq!(opened.hello(), &hello);
-    }
-
-    #[test]
-    fn nothing_a_peer_sends_panics(kind: u8, payload in vec(any::<u8>(), 0..300), garbage in vec(any::<u8>(), 0..200)) {
-        let length = u32::try_from(payload.len()).unwrap();
-        let header = Header { kind: Kind::from_code(kind), flags: Flags::default(), seq: 0, t_us: 0, length };
-        let packet = Packet { header, payload: payload.into(), mac: None, intact: true };
-        let _ = Message::parse(&packet);
-        let _ = HubHandshake::open(&packet);
-        let _ = CameraHandshake::start(&key(), &hello(), 0, &mut BytesMut::new())
-            .challenge(&packet, 0, &mut BytesMut::new());
-        let _ = decode(&mut BytesMut::from(&garbage[..]), &Limits::SESSION);
-        let mut headed = BytesMut::from(&MAGIC.to_be_bytes()[..]);
-        headed.extend_from_slice(&garbage);
-        let _ = decode(&mut headed, &Limits::SESSION);
-    }
 }
