@@ -20,12 +20,12 @@ const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not
 #[derive(Clone, Debug, Parser)]
 #[command(name = "larderctl", version, after_help = EXIT_CODES, arg_required_else_help = true)]
 pub struct Cli {
-    /// Which hub.
-    #[command(flatten)]
-    pub target: TargetArgs,
     /// Write JSON for programs; streams write one object a line
     #[arg(long, global = true)]
     pub json: bool,
+    /// Which hub.
+    #[command(flatten)]
+    pub target: TargetArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: Command,

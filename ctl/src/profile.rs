@@ -175,8 +175,9 @@ impl Profiles {
     }
 
     fn unknown(&self, name: &str) -> Failure {
-        let known = self.profiles.keys().map(String::as_str).chain([Self::LOCAL]).collect::<Vec<_>>().join(", ");
-        Failure::Usage(format!("no such profile \"{name}\": there are {known}; `larderctl login` makes one"))
+        let known = [Self::LOCAL].into_iter().chain(self.profiles.keys().map(String::as_str));
+        let known = known.collect::<Vec<_>>().join(", ");
+        Failure::Usage(format!("no such profile \"{name}\" (known: {known}); `larderctl login` makes one"))
     }
 
     /// Written beside and renamed, so that a reader never sees half of it.

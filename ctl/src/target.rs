@@ -26,19 +26,20 @@ const SYSTEM_AUTHORITIES: &str = "/etc/ssl/certs/ca-certificates.crt";
 #[command(next_help_heading = "Which hub")]
 pub struct TargetArgs {
     /// State folder of a hub on this machine [default: ./var, then /var/lib/larder]
-    #[arg(long, global = true, env = "LARDER_STATE", value_name = "FOLDER")]
+    #[arg(long, global = true, env = "LARDER_STATE", value_name = "FOLDER", hide_env = true)]
     pub state: Option<PathBuf>,
     /// Address of a hub elsewhere, for example https://pi.local:7442
-    #[arg(long, global = true, env = "LARDER_HUB", value_name = "URL")]
+    #[arg(long, global = true, env = "LARDER_HUB", hide_env = true, value_name = "URL")]
     pub hub: Option<String>,
     /// The hub's certificate authority (certs/ca.crt in its state folder) [default: the system's authorities]
-    #[arg(long, global = true, env = "LARDER_CA", value_name = "FILE")]
+    #[arg(long, global = true, env = "LARDER_CA", hide_env = true, value_name = "FILE")]
     pub ca: Option<PathBuf>,
     /// Token for a hub elsewhere
-    #[arg(long, global = true, env = "LARDER_TOKEN", hide_env_values = true, value_name = "TOKEN")]
+    #[arg(long, global = true, env = "LARDER_TOKEN", hide_env = true, hide_env_values = true, value_name = "TOKEN")]
     pub token: Option<Secret>,
-    /// A hub stored by `larderctl login`; `local` is the one on this machine
-    #[arg(long, global = true, env = "LARDER_PROFILE", value_name = "NAME")]
+    /// A hub stored by `larderctl login`; `local` is the one on this machine.
+    /// LARDER_STATE, LARDER_HUB, LARDER_CA, LARDER_TOKEN and LARDER_PROFILE in the environment say the same
+    #[arg(long, global = true, env = "LARDER_PROFILE", hide_env = true, value_name = "NAME")]
     pub profile: Option<String>,
 }
 
@@ -223,7 +224,7 @@ pub fn read_authorities(file: &Path) -> Result<Vec<CertificateDer<'static>>, Fai
 /// It is no such address.
 pub fn parse_address(text: &str) -> Result<(String, u16), Failure> {
     let complaint =
-        |why: &str| Failure::Usage(format!("\"{text}\" is no hub's address, {why}: try https://pi.local:7442"));
+        |why: &str| Failure::Usage(format!("\"{text}\" is no hub's address: {why}; try https://pi.local:7442"));
     if text.starts_with("http://") {
         return Err(complaint("a token never goes over plain HTTP"));
     }

@@ -72,12 +72,12 @@ pub enum Command {
 pub struct AddArgs {
     /// Its name: 1 to 32 of a-z, 0-9 and `-`, beginning with a letter
     pub name: String,
-    /// Its settings.
-    #[command(flatten)]
-    pub settings: Settings,
     /// Write the key into this new file (mode 0600) and do not print it
     #[arg(long, value_name = "FILE")]
     pub key_file: Option<PathBuf>,
+    /// Its settings.
+    #[command(flatten)]
+    pub settings: Settings,
 }
 
 /// Changed settings.

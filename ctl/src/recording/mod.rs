@@ -33,12 +33,12 @@ pub enum Command {
     List {
         /// Of this camera only
         camera: Option<String>,
-        /// Which time.
-        #[command(flatten)]
-        range: OptionalRange,
         /// How many at most
         #[arg(long, short = 'n', default_value_t = 50, value_name = "COUNT")]
         limit: u32,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
     },
     /// Show everything about one recording
     Show {
@@ -67,23 +67,23 @@ pub enum Command {
     PlayUrl {
         /// Its name or id
         camera: String,
-        /// Which time.
-        #[command(flatten)]
-        range: OptionalRange,
         /// How long the URL works, 1m to 1d
         #[arg(long, value_name = "DURATION", default_value = "1h", value_parser = units::duration)]
         valid_for: Duration,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
     },
     /// Keep a time from being deleted by retention
     Pin {
         /// Its name or id
         camera: String,
-        /// Which time.
-        #[command(flatten)]
-        range: RequiredRange,
         /// Why, 0 to 200 characters
         #[arg(long, default_value = "")]
         note: String,
+        /// Which time.
+        #[command(flatten)]
+        range: RequiredRange,
     },
     /// Take a pin away
     Unpin {
@@ -100,12 +100,12 @@ pub enum Command {
 pub struct DeleteArgs {
     /// A recording's id; or a camera's name or id together with a time
     pub what: String,
-    /// Which time.
-    #[command(flatten)]
-    pub range: OptionalRange,
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Which time.
+    #[command(flatten)]
+    pub range: OptionalRange,
 }
 
 /// Runs a command.
