@@ -69,25 +69,27 @@ where
         health.set_service_status("", tonic_health::ServingStatus::NotServing).await;
     });
 
-    let reflection = || {
-        Builder::configure()
-            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
-    };
     let recordings = RecordingServiceServer::new(services.recordings)
         .max_decoding_message_size(REQUEST_BYTES)
         // A month's timeline is large and compresses well.
         .send_compressed(CompressionEncoding::Gzip);
-    let routes = Routes::new(health_service)
-        .add_service(reflection().build_v1()?)
-        // Python's and older tools' reflection.
-        .add_service(reflection().build_v1alpha()?)
+    let routes = with_reflection(Routes::new(health_service))?
         .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(REQUEST_BYTES))
         .add_service(recordings)
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
 
     Ok(stack(routes, config, access, stopping))
+}
+
+/// Both versions of reflection: Python's client and older tools know `v1alpha` alone.
+pub(super) fn with_reflection(routes: Routes) -> Result<Routes, tonic_reflection::server::Error> {
+    let builder = || {
+        Builder::configure()
+            .register_encoded_file_descriptor_set(pb::DESCRIPTORS)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET)
+    };
+    Ok(routes.add_service(builder().build_v1()?).add_service(builder().build_v1alpha()?))
 }
 
 /// The layers around the services. The last that is added stands outermost.

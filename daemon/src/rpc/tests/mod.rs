@@ -1,6 +1,7 @@
 //! The layers and `AccessService` on a real PostgreSQL, asked by a real gRPC client over TCP.
 
 mod browser;
+mod reflection;
 mod signing_in;
 mod tokens;
 
@@ -22,7 +23,7 @@ use crate::{
     tasks::Tasks,
 };
 
-/// A hub that offers access and health alone.
+/// A hub that offers access, health and reflection alone.
 struct Bench {
     db: Db,
     access: Access,
@@ -48,6 +49,7 @@ impl Bench {
         let service = Service::new(accounts, || vec!["http://localhost:8080".to_owned()]);
         let (_, health) = tonic_health::server::health_reporter();
         let routes = Routes::new(AccessServiceServer::new(service)).add_service(health);
+        let routes = router::with_reflection(routes).unwrap();
         let router = router::stack(routes, &Config::default(), access.clone(), tasks.stopping());
         let peer: SocketAddr = "192.0.2.7:5000".parse().unwrap();
         let address = serve(&tasks, router.clone().layer(Extension(PeerAddress(peer)))).await;
