@@ -7,6 +7,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Failure, Out, camera,
     client::Hub,
+    demo::{self, DemoArgs},
     login::{self, LoginArgs},
     profile::{self, Profiles},
     recording, simulate, system,
@@ -47,6 +48,8 @@ pub enum Command {
     /// Tokens for programs and for hubs elsewhere
     #[command(subcommand)]
     Token(token::Command),
+    /// Try Larder: start a hub here with a simulated camera, until Ctrl-C
+    Demo(DemoArgs),
     /// Print a one-time link that signs a browser in as admin
     SignInLink,
     /// Sign in to a hub elsewhere and make it the one that commands go to
@@ -89,6 +92,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
+        Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
         Command::SignInLink => token::sign_in_link(&hub(&cli.target).await?, out).await,
         Command::Login(args) => login::login(args, &cli.target, out).await,
         Command::Logout => login::logout(&cli.target, out).await,

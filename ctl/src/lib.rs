@@ -14,6 +14,7 @@ pub mod camera;
 pub mod cli;
 pub mod client;
 pub mod clock;
+pub mod demo;
 pub mod dial;
 pub mod failure;
 pub mod fetch;

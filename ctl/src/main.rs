@@ -7,8 +7,9 @@ use larder_ctl::{Cli, Failure, Out};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long a command may take to end after the first Ctrl-C; a simulated camera says goodbye within it.
-const GRACE: Duration = Duration::from_secs(10);
+/// How long a command may take to end after the first Ctrl-C; a simulated camera says goodbye within it, and the hub of
+/// a demo finishes what it records.
+const GRACE: Duration = Duration::from_secs(30);
 
 #[tokio::main]
 async fn main() -> ExitCode {

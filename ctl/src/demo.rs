@@ -1,0 +1,308 @@
+//! `larderctl demo`: a whole Larder in one terminal. Starts `larderd`, adds a camera, is that camera, and stops it all.
+
+use std::{
+    fs, io,
+    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    path::{Path, PathBuf},
+    process::ExitStatus,
+    time::Duration,
+};
+
+use clap::Args;
+use larder_proto::{
+    pb::{
+        Camera, CameraKey, CreateCameraRequest, CreateSignInLinkRequest, GetCameraRequest, GetStatusRequest,
+        RotateCameraKeyRequest, SystemStatus,
+    },
+    wire::camera::PORT,
+};
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::{
+    process::{Child, Command},
+    time::{Instant, sleep, timeout},
+};
+use tokio_util::sync::CancellationToken;
+use tonic::Code;
+
+use crate::{
+    Failure, Out,
+    client::{Hub, quick},
+    profile::write_private,
+    simulate::{self, key_from_hex},
+    target::{Target, TargetArgs},
+};
+
+/// `larderd` makes a database cluster at its first start; a Raspberry Pi with a slow card needs its time.
+const START_TIMEOUT: Duration = Duration::from_secs(120);
+/// Between two looks at whether it is up.
+const LOOK: Duration = Duration::from_millis(100);
+/// Longer than the daemon's own grace period.
+const STOP_TIMEOUT: Duration = Duration::from_secs(25);
+/// Ends `larderd` when this program is killed; a part of util-linux, which every Debian has.
+const SETPRIV: &str = "/usr/bin/setpriv";
+
+/// A whole Larder in one terminal.
+#[derive(Args, Clone, Debug)]
+pub struct DemoArgs {
+    /// The daemon [default: the one beside this program, else the one in PATH]
+    #[arg(long, value_name = "FILE")]
+    pub larderd: Option<PathBuf>,
+    /// The simulated camera's name
+    #[arg(long, default_value = "fridge")]
+    pub camera: String,
+    /// Passed on to larderd, after `--`
+    #[arg(last = true, value_name = "LARDERD OPTIONS")]
+    pub options: Vec<String>,
+}
+
+/// Runs everything until `stop` is cancelled, then stops it in order: the camera, then the hub.
+///
+/// # Errors
+///
+/// `larderd` does not start or ends by itself, or the camera cannot be added.
+pub async fn run(args: DemoArgs, target: &TargetArgs, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
+    let state = target.state.clone().unwrap_or_else(|| PathBuf::from("var"));
+    let socket = Target::Socket(state.join("larder.sock"));
+    if Hub::connect(socket.clone()).await.is_ok() {
+        let state = state.display();
+        return Err(Failure::Other(format!("larderd runs on {state} already: stop it, or set another LARDER_STATE")));
+    }
+    let mut daemon = Daemon::start(&args, &state)?;
+    let show = async {
+        let prepared = tokio::select! {
+            biased;
+            () = stop.cancelled() => return Ok(()),
+            prepared = prepare(&args, socket, &state, out) => prepared?,
+        };
+        // It watches `stop` by itself, so that the camera says goodbye.
+        film(&prepared, &stop).await
+    };
+    let ended = tokio::select! {
+        biased;
+        shown = show => shown,
+        status = daemon.ended() => return Err(gone(status)),
+    };
+    out.note("stopping");
+    let stopped = daemon.stop().await;
+    ended.and(stopped)
+}
+
+/// What the simulated camera needs to know.
+struct Prepared {
+    status: SystemStatus,
+    camera: Camera,
+    key: String,
+}
+
+async fn prepare(args: &DemoArgs, socket: Target, state: &Path, out: &mut Out) -> Result<Prepared, Failure> {
+    let hub = up(socket).await?;
+    let (camera, key) = camera(&hub, &args.camera, state).await?;
+    let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
+    greet(&hub, &args.camera, state, out).await?;
+    Ok(Prepared { status, camera, key })
+}
+
+/// `larderd` as a child.
+struct Daemon(Child);
+
+impl Daemon {
+    /// In a process group of its own: Ctrl-C in the terminal is for this program, which stops the camera first.
+    fn start(args: &DemoArgs, state: &Path) -> Result<Self, Failure> {
+        let larderd = args.larderd.clone().unwrap_or_else(beside);
+        let mut command = if Path::new(SETPRIV).exists() {
+            let mut command = Command::new(SETPRIV);
+            command.args(["--pdeathsig", "TERM", "--"]).arg(&larderd);
+            command
+        } else {
+            Command::new(&larderd)
+        };
+        command.arg("--state").arg(state).args(&args.options).process_group(0).kill_on_drop(true);
+        if std::env::var_os("LARDER_LOG").is_none() {
+            // What goes well is not to push the sign-in link off the screen.
+            command.env("LARDER_LOG", "warn");
+        }
+        command.spawn().map(Self).map_err(|source| Failure::file(larderd, source))
+    }
+
+    /// When it ends by itself.
+    async fn ended(&mut self) -> io::Result<ExitStatus> {
+        self.0.wait().await
+    }
+
+    /// Asks it to stop and waits; one that overruns is killed when this is dropped.
+    async fn stop(mut self) -> Result<(), Failure> {
+        let Some(pid) = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else {
+            return Ok(());
+        };
+        kill_process(pid, Signal::TERM).map_err(|error| Failure::Other(format!("cannot stop larderd: {error}")))?;
+        match timeout(STOP_TIMEOUT, self.0.wait()).await {
+            Ok(Ok(status)) if status.success() => Ok(()),
+            Ok(status) => Err(gone(status)),
+            Err(_elapsed) => {
+                let seconds = STOP_TIMEOUT.as_secs();
+                Err(Failure::Other(format!("larderd did not stop within {seconds} s and is killed")))
+            }
+        }
+    }
+}
+
+fn gone(status: io::Result<ExitStatus>) -> Failure {
+    match status {
+        Ok(status) => Failure::Other(format!("larderd ended by itself ({status}); its reason stands above")),
+        Err(error) => Failure::Other(format!("larderd cannot be waited for: {error}")),
+    }
+}
+
+/// The daemon that was built or installed together with this program.
+fn beside() -> PathBuf {
+    let beside = std::env::current_exe().ok().map(|program| program.with_file_name("larderd"));
+    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("larderd"))
+}
+
+/// Waits until the hub answers with its database.
+async fn up(socket: Target) -> Result<Hub, Failure> {
+    let began = Instant::now();
+    loop {
+        let ready = async {
+            let hub = Hub::connect(socket.clone()).await?;
+            let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
+            Ok::<_, Failure>((hub, waiting_for(&status)))
+        };
+        let missing = match ready.await {
+            Ok((hub, None)) => return Ok(hub),
+            Ok((_, Some(missing))) => Failure::Other(missing),
+            Err(failure) => failure,
+        };
+        if began.elapsed() > START_TIMEOUT {
+            return Err(missing);
+        }
+        sleep(LOOK).await;
+    }
+}
+
+fn waiting_for(status: &SystemStatus) -> Option<String> {
+    let part = status.parts.iter().find(|part| !part.ready)?;
+    Some(format!("the {} is not ready: {}", part.name, part.detail))
+}
+
+/// The camera and its key, which is kept in the state folder for the next time.
+async fn camera(hub: &Hub, name: &str, state: &Path) -> Result<(Camera, String), Failure> {
+    let file = state.join("secrets").join(format!("{name}.key"));
+    let found = hub.cameras().get_camera(quick(GetCameraRequest { camera: name.to_owned() })).await;
+    let (camera, key) = match found {
+        Ok(camera) => {
+            let camera = camera.into_inner();
+            if let Ok(key) = fs::read_to_string(&file) {
+                return Ok((camera, key));
+            }
+            let request = RotateCameraKeyRequest { camera: camera.id.clone() };
+            (camera, hub.cameras().rotate_camera_key(quick(request)).await?.into_inner().key)
+        }
+        Err(status) if status.code() == Code::NotFound => {
+            let camera = Camera { name: name.to_owned(), ..Camera::default() };
+            let request = CreateCameraRequest { camera: Some(camera) };
+            let answer = hub.cameras().create_camera(quick(request)).await?.into_inner();
+            // The key of an earlier camera of this name opens nothing any more.
+            let _none = fs::remove_file(&file);
+            (answer.camera.unwrap_or_default(), answer.key)
+        }
+        Err(status) => return Err(status.into()),
+    };
+    let CameraKey { key_hex, .. } = key.unwrap_or_default();
+    fs::create_dir_all(state.join("secrets")).map_err(|source| Failure::file(state, source))?;
+    write_private(&file, &format!("{key_hex}\n")).map_err(|source| Failure::file(&file, source))?;
+    Ok((camera, key_hex))
+}
+
+async fn greet(hub: &Hub, camera: &str, state: &Path, out: &mut Out) -> Result<(), Failure> {
+    let link = hub.access().create_sign_in_link(quick(CreateSignInLinkRequest {})).await?.into_inner();
+    let program = program(state);
+    out.line("\nLarder runs. This link opens the page and signs you in as admin, once:\n")?;
+    for url in &link.urls {
+        out.line(&format!("  {url}"))?;
+    }
+    out.line("\nTo try in another terminal:\n")?;
+    for command in ["status", "camera watch", &format!("recording timeline {camera}")] {
+        out.line(&format!("  {program} {command}"))?;
+    }
+    out.line(&format!("\nRecordings are kept in {}. Ctrl-C stops everything.\n", state.display()))
+}
+
+/// How this program was called, with the state folder when commands would not find it by themselves.
+fn program(state: &Path) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "larderctl".to_owned());
+    if state == Path::new("var") { program } else { format!("{program} --state {}", state.display()) }
+}
+
+/// Is the camera until `stop`.
+async fn film(Prepared { status, camera, key }: &Prepared, stop: &CancellationToken) -> Result<(), Failure> {
+    let id = camera.id.parse().map_err(|error| Failure::Other(format!("camera id \"{}\": {error}", camera.id)))?;
+    let key = key_from_hex(key.trim())
+        .ok_or_else(|| Failure::Other(format!("the key of {} is no key: remove its file", camera.name)))?;
+    let link = status.listeners.iter().find(|listener| listener.name == "camera_link");
+    let mut options = simulate::Options::new(here(link.map_or("", |link| &link.address)), id, key);
+    options.zone = jiff::tz::TimeZone::system();
+    let report = simulate::run(options, stop.child_token(), |_progress| {}).await;
+    report.map(drop).map_err(|error| Failure::Other(format!("the simulated camera gave up: {error}")))
+}
+
+/// Where to dial a listener on this machine: one that takes every address is dialled at the loopback.
+fn here(address: &str) -> String {
+    let Ok(mut address) = address.parse::<SocketAddr>() else { return format!("127.0.0.1:{PORT}") };
+    if address.ip().is_unspecified() {
+        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+    }
+    address.to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::output::tests::Written;
+
+    fn args(larderd: &Path) -> DemoArgs {
+        DemoArgs { larderd: Some(larderd.to_owned()), camera: "fridge".to_owned(), options: Vec::new() }
+    }
+
+    #[test]
+    fn a_listener_for_all_addresses_is_dialled_at_home() {
+        assert_eq!(here("0.0.0.0:7440"), "127.0.0.1:7440");
+        assert_eq!(here("[::]:99"), "[::1]:99");
+        assert_eq!(here("10.0.0.2:7440"), "10.0.0.2:7440");
+        assert_eq!(here(""), "127.0.0.1:7440");
+    }
+
+    #[tokio::test]
+    async fn a_daemon_that_ends_by_itself_is_told_at_once() {
+        let folder = tempfile::tempdir().expect("folder");
+        let target = TargetArgs { state: Some(folder.path().to_owned()), ..TargetArgs::default() };
+        let stop = CancellationToken::new();
+        let ended = run(args(Path::new("/bin/false")), &target, &mut Written::default().out(false), stop).await;
+        assert!(ended.expect_err("no daemon").to_string().contains("ended by itself (exit status: 1)"));
+    }
+
+    #[tokio::test]
+    async fn the_daemon_is_gone_when_the_demo_has_stopped() {
+        let folder = tempfile::tempdir().expect("folder");
+        let (script, pid) = (folder.path().join("larderd"), folder.path().join("pid"));
+        // Stands in for a daemon that takes its time to start; it stops well when it is asked to.
+        let text = format!("#!/bin/sh\ntrap 'exit 0' TERM\necho $$ > {}\nsleep 60 & wait\n", pid.display());
+        fs::write(&script, text).expect("script");
+        fs::set_permissions(&script, std::os::unix::fs::PermissionsExt::from_mode(0o755)).expect("mode");
+        let target = TargetArgs { state: Some(folder.path().to_owned()), ..TargetArgs::default() };
+        let stop = CancellationToken::new();
+        let mut out = Written::default().out(false);
+        let demo = run(args(&script), &target, &mut out, stop.clone());
+        let (ended, pid) = tokio::join!(demo, async {
+            loop {
+                if let Some(pid) = fs::read_to_string(&pid).ok().and_then(|text| text.trim().parse::<i32>().ok()) {
+                    stop.cancel();
+                    return pid;
+                }
+                sleep(Duration::from_millis(5)).await;
+            }
+        });
+        ended.expect("stopped well");
+        assert!(!Path::new(&format!("/proc/{pid}")).exists());
+    }
+}
