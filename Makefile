@@ -1,0 +1,66 @@
+# Two commands for newcomers: `make run` and `make test`. The rest is for working on it; `make help` lists all.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+TARGET := $(or $(CARGO_TARGET_DIR),target)
+# Passed through to larderd by `make run`, for example ARGS="--set http.address=0.0.0.0:8081".
+ARGS ?=
+# Exported only when it is set, so that larderctl's own default holds otherwise.
+ifdef LARDER_STATE
+export LARDER_STATE
+endif
+
+WEB_INSTALLED := web/node_modules/.package-lock.json
+WEB_BUILT := web/dist/index.html
+WEB_SOURCES := $(shell find web proto/larder -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
+	-not -path 'web/src/gen/*' -not -path 'web/e2e/*' 2>/dev/null)
+
+.PHONY: help run test build web fmt lint doc bench clean tools-run tools-test
+
+help: ## Show this list
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+
+run: tools-run build ## Try Larder: a hub with a simulated camera, until Ctrl-C
+	@exec $(TARGET)/release/larderctl demo $(if $(strip $(ARGS)),-- $(ARGS))
+
+test: tools-test ## Everything that must hold: formatting, lints, docs, licences, all tests
+	@exec .ci/test
+
+build: $(WEB_BUILT) ## Build the release binaries with the web UI in them
+	cargo build --release --locked --workspace
+
+web: $(WEB_BUILT) ## Build the web UI
+
+fmt: $(WEB_INSTALLED) ## Format everything
+	cargo fmt --all
+	cd web && npm run --silent format
+
+lint: $(WEB_INSTALLED) ## Lint everything
+	cargo clippy --workspace --all-targets --locked -- -D warnings
+	cd web && npm run --silent lint && npm run --silent check
+
+doc: ## Build the documentation of all modules
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+
+bench: ## Run the benchmarks
+	cargo bench --workspace --locked
+
+clean: ## Remove what was built; recordings in ./var stay
+	cargo clean
+	rm -rf web/dist web/node_modules web/src/gen .venv
+
+tools-run:
+	@.ci/tools run
+
+tools-test:
+	@.ci/tools test
+
+$(WEB_INSTALLED): web/package.json web/package-lock.json
+	cd web && npm ci --no-audit --no-fund
+	@touch $@
+
+$(WEB_BUILT): $(WEB_INSTALLED) $(WEB_SOURCES)
+	cd web && npm run --silent build
+	@touch $@
