@@ -50,6 +50,7 @@ impl Session {
             }
             End::Gone => (0, "the viewer left"),
         };
+        metrics::counter!("larder_live_ended_total", "reason" => reason).increment(1);
         tracing::debug!(camera.id = %self.camera, close.code = code, reason, frames = sent, "a live view ended");
     }
 
