@@ -12,8 +12,8 @@ use crate::{
     access::{self, Access, PeerCredentials, Permission, policy},
     clock::Clock,
     events::Events,
-    http::health::Part,
     hub::Hub,
+    parts,
     secrets::HubKey,
     tasks::Tasks,
 };
@@ -30,7 +30,7 @@ fn whole(ready: bool) -> Router {
         rpc: Router::new().route("/larder.v1.SystemService/GetVersion", axum::routing::post(async || "version")),
         hls,
         live,
-        readiness: Arc::new(move || vec![Part { name: "database".to_owned(), ready }]),
+        parts: parts::Parts::new(vec![("database", Box::new(move || (!ready).then(|| "it is away".to_owned())))]),
         metrics: Metrics { recorder: metrics::install().expect("a recorder"), hub },
         authority: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
     };
@@ -96,7 +96,7 @@ async fn anybody_may_know_whether_the_hub_lives_and_is_ready() {
     );
     let (status, _, body) = ask(whole(false), "/readyz").await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert!(body.starts_with(r#"{"ready":false"#), "{body}");
+    assert_eq!(body, r#"{"ready":false,"parts":[{"name":"database","ready":false}]}"#, "what is wrong is not for all");
 }
 
 #[tokio::test]
