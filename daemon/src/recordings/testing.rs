@@ -1,6 +1,6 @@
 //! A real PostgreSQL with a camera, for the tests of this module and of playback.
 
-use std::{os::unix::fs::PermissionsExt as _, time::Duration};
+use std::{os::unix::fs::PermissionsExt as _, path::Path, time::Duration};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
@@ -9,17 +9,21 @@ use uuid::Uuid;
 
 use super::{EndReason, FragmentIndex, Run, RunId, Segment, Store};
 use crate::{
+    access::Access,
+    cameras::{self, Directory},
     clock::Clock,
     db::{Config, Db},
     events::Events,
+    secrets::HubKey,
     tasks::Tasks,
 };
 
 pub(crate) struct Bench {
     pub(crate) db: Db,
     pub(crate) store: Store,
-    pub(crate) folder: TempDir,
-    tasks: Tasks,
+    pub(crate) tasks: Tasks,
+    /// The state folder and the recordings root.
+    folder: TempDir,
 }
 
 impl Bench {
@@ -40,6 +44,20 @@ impl Bench {
                       VALUES ($1, $2, '', 640, 480, 12, 10, 1, 'continuous')";
         self.db.client().await.unwrap().execute(insert, &[&camera.0, &name]).await.unwrap();
         camera
+    }
+
+    /// The cameras that there are now.
+    pub(crate) async fn directory(&self) -> Directory {
+        let hub_key = HubKey::load_or_create(self.root()).expect("a key");
+        Directory::load(cameras::Store::new(self.db.clone(), hub_key)).await.expect("cameras")
+    }
+
+    pub(crate) fn access(&self) -> Access {
+        Access::new(&HubKey::load_or_create(self.root()).expect("a key"), Clock::new())
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        self.folder.path()
     }
 
     pub(crate) async fn stop(self) {

@@ -11,7 +11,7 @@ mod playlist;
 mod ranges;
 mod window;
 
-use std::{ops::Range, path::PathBuf, sync::Arc};
+use std::{collections::HashMap, ops::Range, path::PathBuf, sync::Arc};
 
 use axum::{
     Router,
@@ -29,10 +29,11 @@ use crate::{
     cameras::Directory,
     clock::Clock,
     outcome::{Kind, Refusal},
-    recordings::{LONGEST_PLAYLIST, Store},
+    recordings::{LONGEST_PLAYLIST, Played, RunId, Store},
 };
 use answer::Text;
 use cache::Cache;
+use playlist::Playlist;
 use window::{Floors, Item};
 
 /// Every route, for the table of permissions. All of them are media: `{camera}` is an id or a name.
@@ -88,13 +89,29 @@ impl Hls {
     }
 
     /// Builds text off the threads that serve requests.
-    async fn build(&self, items: Vec<Item>, kind: playlist::Playlist) -> Result<Text, Refusal> {
+    async fn build(&self, played: &[Played], items: Vec<Item>, kind: Playlist) -> Result<Text, Refusal> {
         let _permit = self.builds.acquire().await.map_err(Refusal::internal)?;
+        let inits = self.init_sizes(played).await;
         let built = tokio::task::spawn_blocking(move || {
-            let text = kind.write(&items)?;
+            let text = kind.write(&items, &inits)?;
             Ok::<_, playlist::WriteError>(Text::new(&text))
         });
         built.await.map_err(Refusal::internal)?.map_err(Refusal::internal)
+    }
+
+    /// Bytes of each run's init section. One that cannot be read is left out: its request will tell.
+    async fn init_sizes(&self, played: &[Played]) -> HashMap<RunId, u64> {
+        let mut sizes = HashMap::new();
+        for Played { run, .. } in played {
+            if sizes.contains_key(&run.id) {
+                continue;
+            }
+            let path = self.deps.root.join(run.folder()).join("init.mp4");
+            if let Ok(metadata) = tokio::fs::metadata(path).await {
+                sizes.insert(run.id, metadata.len());
+            }
+        }
+        sizes
     }
 }
 
@@ -117,7 +134,7 @@ async fn live(
     if items.is_empty() {
         return Err(Refusal::new(Kind::NotFound, format!("nothing is recorded of camera {camera:?}")));
     }
-    let text = hls.build(items, playlist::Playlist::Live { grant: grant_of(query.as_deref()) }).await?;
+    let text = hls.build(&played, items, Playlist::Live { grant: grant_of(query.as_deref()) }).await?;
     Ok(text.answer(&headers).into_response())
 }
 
@@ -151,7 +168,7 @@ async fn between(
     // A grant's text is its owner's alone; what may still grow is built anew each time.
     let keep =
         grant.is_none() && range.end <= hls.deps.clock.now() && played.iter().all(|played| played.segment.closed);
-    let text = hls.build(items, playlist::Playlist::Closed { grant }).await?;
+    let text = hls.build(&played, items, Playlist::Closed { grant }).await?;
     if keep {
         hls.cache.keep(id, &range, stamp, &text);
     }

@@ -1,6 +1,6 @@
 //! The text of a playlist: pure.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{collections::HashMap, fmt::Write as _, time::Duration};
 
 use hls_m3u8::{
     MediaPlaylist, MediaSegment,
@@ -10,6 +10,7 @@ use hls_m3u8::{
 use thiserror::Error;
 
 use super::window::Item;
+use crate::recordings::RunId;
 
 /// The longest fragment there should be (a key frame every two seconds, a run's end after five without a frame),
 /// rounded up. Constant, as RFC 8216 (6.2.1) asks of playlists that are asked for again.
@@ -44,13 +45,13 @@ pub(super) enum WriteError {
 }
 
 impl Playlist {
-    /// The text for fragments, of which there is one at least.
-    pub(super) fn write(&self, items: &[Item]) -> Result<String, WriteError> {
+    /// The text for fragments, of which there is one at least, and the bytes of their runs' init sections.
+    pub(super) fn write(&self, items: &[Item], inits: &HashMap<RunId, u64>) -> Result<String, WriteError> {
         let first = items.first().map_or((0, 0), |item| (item.sequence, item.ordinal));
         let mut segments = Vec::with_capacity(items.len());
         let mut previous = None;
         for item in items {
-            segments.push(self.segment(item, previous)?);
+            segments.push(self.segment(item, previous, inits)?);
             previous = Some(item);
         }
         let mut builder = MediaPlaylist::builder();
@@ -66,7 +67,12 @@ impl Playlist {
         discontinuity_first(&builder.build()?.to_string())
     }
 
-    fn segment(&self, item: &Item, previous: Option<&Item>) -> Result<MediaSegment<'static>, WriteError> {
+    fn segment(
+        &self,
+        item: &Item,
+        previous: Option<&Item>,
+        inits: &HashMap<RunId, u64>,
+    ) -> Result<MediaSegment<'static>, WriteError> {
         let same_run = previous.is_some_and(|previous| previous.run == item.run);
         let same_file = same_run && previous.is_some_and(|previous| previous.file == item.file);
         let hole = previous.is_some_and(|previous| item.start.duration_since(previous.end()).unsigned_abs() > HOLE);
@@ -84,7 +90,13 @@ impl Playlist {
             .duration(self.duration(item))
             .has_discontinuity(previous.is_some() && (!same_run || hole));
         if !same_run {
-            segment.map(ExtXMap::new(format!("{prefix}/{run}/init.mp4{query}")));
+            let mut map = ExtXMap::new(format!("{prefix}/{run}/init.mp4{query}"));
+            // Whole, but with its range: on a kept connection ffmpeg (5.1, libavformat/hls.c) asks for a resource
+            // without one by the range before, and then waits for bytes that never come.
+            if let Some(size) = inits.get(&item.run) {
+                map.set_range(Some(0..byte(*size)?));
+            }
+            segment.map(map);
         }
         if !same_file || hole {
             let moment = item.start.strftime("%Y-%m-%dT%H:%M:%S%.3fZ").to_string();
@@ -145,7 +157,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::recordings::RunId;
 
     fn item(ordinal: i64, sequence: i64, start_ms: i64, duration_ms: u64) -> Item {
         Item {
@@ -159,6 +170,10 @@ mod tests {
         }
     }
 
+    fn inits() -> HashMap<RunId, u64> {
+        [(RunId(Uuid::from_u128(3)), 772)].into()
+    }
+
     fn parsed(text: &str) -> MediaPlaylist<'_> {
         MediaPlaylist::try_from(text).expect("a strict parser takes it")
     }
@@ -166,7 +181,7 @@ mod tests {
     #[test]
     fn a_closed_range_reads_as_it_should() {
         let items = [item(3, 40, 0, 2000), item(3, 41, 2000, 2040), item(4, 42, 90_000, 1960)];
-        let text = Playlist::Closed { grant: Some("grant=abc".into()) }.write(&items).unwrap();
+        let text = Playlist::Closed { grant: Some("grant=abc".into()) }.write(&items, &inits()).unwrap();
         let expected = "\
 #EXTM3U
 #EXT-X-VERSION:6
@@ -175,7 +190,7 @@ mod tests {
 #EXT-X-DISCONTINUITY-SEQUENCE:3
 #EXT-X-PLAYLIST-TYPE:VOD
 #EXT-X-INDEPENDENT-SEGMENTS
-#EXT-X-MAP:URI=\"../runs/00000000-0000-0000-0000-000000000003/init.mp4?grant=abc\"
+#EXT-X-MAP:URI=\"../runs/00000000-0000-0000-0000-000000000003/init.mp4?grant=abc\",BYTERANGE=\"772@0\"
 #EXT-X-BYTERANGE:2000@1000
 #EXT-X-PROGRAM-DATE-TIME:2023-11-14T22:13:20.000Z
 #EXTINF:2,
@@ -196,7 +211,9 @@ mod tests {
 
     #[test]
     fn a_live_playlist_has_no_end_and_a_constant_target() {
-        let text = Playlist::Live { grant: None }.write(&[item(0, 7, 0, 11_000), item(0, 8, 11_000, 2000)]).unwrap();
+        let text = Playlist::Live { grant: None }
+            .write(&[item(0, 7, 0, 11_000), item(0, 8, 11_000, 2000)], &HashMap::new())
+            .unwrap();
         let playlist = parsed(&text);
         assert_eq!(playlist.target_duration, TARGET);
         assert!(!playlist.has_end_list && playlist.playlist_type.is_none());
@@ -208,7 +225,9 @@ mod tests {
 
     #[test]
     fn a_hole_within_a_run_is_a_discontinuity_with_its_own_time() {
-        let text = Playlist::Closed { grant: None }.write(&[item(0, 0, 0, 2000), item(0, 30, 60_000, 2000)]).unwrap();
+        let text = Playlist::Closed { grant: None }
+            .write(&[item(0, 0, 0, 2000), item(0, 30, 60_000, 2000)], &HashMap::new())
+            .unwrap();
         let playlist = parsed(&text);
         let second = playlist.segments.values().nth(1).unwrap();
         assert!(second.has_discontinuity && second.map.is_none());
@@ -232,7 +251,7 @@ mod tests {
                 start += 30_000;
             }
             let kind = if live { Playlist::Live { grant: None } } else { Playlist::Closed { grant: None } };
-            let text = kind.write(&items).unwrap();
+            let text = kind.write(&items, &inits()).unwrap();
             let playlist = parsed(&text);
             prop_assert_eq!(playlist.segments.values().count(), items.len());
             prop_assert_eq!(playlist.discontinuity_sequence, usize::try_from(items[0].ordinal).unwrap());

@@ -264,3 +264,6 @@ impl RecordingService for Service {
         Ok(Response::new(self.delete(request.into_inner()).await?))
     }
 }
+
+#[cfg(test)]
+mod tests;
