@@ -1,3 +1,6 @@
+/** So many points fill the width at least: a short past is a short line at the right, not a stretched one. */
+const FULL = 60;
+
 /** The path of a small line: newest at the right, a missing value breaks it. Empty without two values. */
 export function sparkline(
   points: readonly (number | null)[],
@@ -9,7 +12,8 @@ export function sparkline(
   if (values.length < 2) return '';
   const low = Math.min(...values, floor ?? Infinity);
   const high = Math.max(...values, floor ?? -Infinity);
-  const across = width / (points.length - 1);
+  const across = width / (Math.max(points.length, FULL) - 1);
+  const left = width - across * (points.length - 1);
   let pen = 'M';
   let path = '';
   points.forEach((point, index) => {
@@ -19,7 +23,7 @@ export function sparkline(
     }
     // A value that never changes lies in the middle, or on its floor.
     const part = high > low ? (point - low) / (high - low) : floor === point ? 0 : 0.5;
-    path += `${pen}${(index * across).toFixed(1)} ${(height - part * height).toFixed(1)}`;
+    path += `${pen}${(left + index * across).toFixed(1)} ${(height - part * height).toFixed(1)}`;
     pen = 'L';
   });
   return path;

@@ -180,11 +180,11 @@ export class Playback {
   async #goOn() {
     const last = this.#pieces.at(-1);
     const end = last ? last.wall + last.duration * 1000 : this.#hour + HOUR_MS;
-    const next = this.#next(end);
+    const over = this.#hour + HOUR_MS;
+    // The list of an hour that is over holds all of it: what seems to be left there is a rounding.
+    const next = this.#next(Date.now() > over + AGAIN_MS ? Math.max(end, over) : end);
     const play = this.playing || (this.#video?.ended ?? false);
-    if (next !== null && !(this.#holds(next) && next - end < 250)) {
-      if (!this.#holds(next)) return this.seek(next, { play });
-    }
+    if (next !== null && !this.#holds(next)) return this.seek(next, { play });
     this.state = 'end';
     this.playing = false;
     if (next === null && Date.now() - end > 30_000) return;
