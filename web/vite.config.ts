@@ -2,7 +2,7 @@ import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 
 // Where a developer's larderd answers. The Host header is kept, so that its same-origin check passes.
-const hub = process.env['LARDER_HUB'] ?? 'http://127.0.0.1:8080';
+const hub = process.env['LARDER_HTTP'] ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
   plugins: [svelte()],

@@ -1,0 +1,119 @@
+// The real hub with a simulated camera, on free ports and in a folder of its own.
+
+import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { existsSync } from 'node:fs';
+import { chmod, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+
+const run = promisify(execFile);
+const root = resolve(import.meta.dirname, '../..');
+const START_MS = 120_000;
+const LOG_KEPT = 20_000;
+
+/** A hub that runs until it is stopped. */
+export interface Hub {
+  /** Where its pages are, without a slash at the end. */
+  url: string;
+  /** Runs larderctl on it as its admin and returns what it says as JSON. */
+  larderctl: (...args: string[]) => Promise<unknown>;
+  /** Starts a simulated camera, which is added first. */
+  simulate: (camera: string) => Promise<ChildProcess>;
+  stop: () => Promise<void>;
+}
+
+interface Status {
+  ready: boolean;
+  listeners: { name: string; address: string }[];
+}
+
+/** Starts larderd and waits until it is ready. */
+export async function startHub(): Promise<Hub> {
+  // Started as root, the hub runs its database as another user, who must be able to walk to it.
+  const state = await mkdtemp(join(tmpdir(), 'larder-e2e-'));
+  await chmod(state, 0o755);
+  const children: ChildProcess[] = [];
+  const larderd = start('larderd', [
+    `--state=${state}`,
+    ...['http.address', 'http.https_address', 'grpc.address', 'camera_link.address'].map(
+      (key) => `--set=${key}=127.0.0.1:0`,
+    ),
+  ]);
+  const larderctl = async (...args: string[]): Promise<unknown> => {
+    const { stdout } = await run(binary('larderctl'), [`--state=${state}`, '--json', ...args]);
+    return stdout.trim() === '' ? null : JSON.parse(stdout);
+  };
+  const stop = async () => {
+    for (const child of [...children, larderd]) await end(child);
+    await rm(state, { recursive: true, force: true });
+  };
+
+  try {
+    const status = await ready(larderd, larderctl);
+    const address = (name: string) => {
+      const found = status.listeners.find((listener) => listener.name === name);
+      if (!found) throw new Error(`the hub tells no address for ${name}`);
+      return found.address;
+    };
+    const link = address('camera_link');
+    const simulate = async (camera: string) => {
+      const key = join(state, `${camera}.key`);
+      await larderctl('camera', 'add', camera, `--key-file=${key}`);
+      const child = start('larderctl', [
+        `--state=${state}`,
+        ...['camera', 'simulate', camera, `--key-file=${key}`, `--link=${link}`],
+      ]);
+      children.push(child);
+      return child;
+    };
+    return { url: `http://${address('http')}`, larderctl, simulate, stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function ready(larderd: ChildProcess, larderctl: Hub['larderctl']): Promise<Status> {
+  const deadline = Date.now() + START_MS;
+  for (;;) {
+    if (larderd.exitCode !== null) throw new Error(`larderd ended:\n${logs.get(larderd) ?? ''}`);
+    try {
+      const status = (await larderctl('status')) as Status;
+      if (status.ready) return status;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+    if (Date.now() > deadline) throw new Error(`larderd is not ready:\n${logs.get(larderd) ?? ''}`);
+    await new Promise((done) => setTimeout(done, 200));
+  }
+}
+
+const logs = new WeakMap<ChildProcess, string>();
+
+function start(name: 'larderd' | 'larderctl', args: string[]): ChildProcess {
+  const child = spawn(binary(name), args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const keep = (text: Buffer) =>
+    logs.set(child, ((logs.get(child) ?? '') + text.toString()).slice(-LOG_KEPT));
+  child.stdout?.on('data', keep);
+  child.stderr?.on('data', keep);
+  return child;
+}
+
+async function end(child: ChildProcess) {
+  if (child.exitCode !== null || child.signalCode !== null) return;
+  const ended = once(child, 'exit');
+  child.kill('SIGTERM');
+  await ended;
+}
+
+/** LARDERD and LARDERCTL say where the programs are; else the last debug build is taken. */
+function binary(name: 'larderd' | 'larderctl'): string {
+  const named = process.env[name.toUpperCase()];
+  const target = process.env['CARGO_TARGET_DIR'] ?? join(root, 'target');
+  const path = named ?? join(target, 'debug', name);
+  if (!existsSync(path))
+    throw new Error(`there is no ${path}: run cargo build first, or set ${name.toUpperCase()}`);
+  return path;
+}
