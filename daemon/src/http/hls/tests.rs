@@ -275,7 +275,7 @@ async fn ffprobe_plays_a_range_over_two_runs() {
     });
 
     let packets = ffprobe(&format!("{base}{}", path(0, 60))).await;
-    assert_eq!(packets.len(), 160, "20 frames a second, 8 s in each of two runs");
+    assert_eq!(packets.len(), 320, "20 frames a second, 8 s in each of two runs");
     let keys = packets.iter().filter(|packet| packet.contains('K')).count();
     assert_eq!(keys, 8, "each fragment begins with a key frame");
     let some = ffprobe(&format!("{base}{}", path(3, 5))).await;
