@@ -190,11 +190,6 @@ impl Ffmpeg {
         self.child.wait().await
     }
 
-    /// Its process, while it runs.
-    pub(super) fn process(&self) -> Option<u32> {
-        self.child.id()
-    }
-
     /// The end of what it complained of.
     pub(super) fn complaints(&self) -> String {
         let mut tail = self.complaints.lock().unwrap_or_else(PoisonError::into_inner);

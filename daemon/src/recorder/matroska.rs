@@ -140,7 +140,7 @@ mod tests {
         bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 
-    fn child<'a>(parent: &'a [u8], id: u32) -> &'a [u8] {
+    fn child(parent: &[u8], id: u32) -> &[u8] {
         elements(parent).into_iter().find(|(found, _)| *found == id).expect("the element").1
     }
 

@@ -5,6 +5,9 @@ use thiserror::Error;
 /// More than two seconds of the largest pictures; an init section is under 1 KB.
 const LARGEST_BOX: u64 = 64 << 20;
 
+/// Sixty pictures a second for more than a minute; a fragment is two seconds.
+const MOST_PICTURES: usize = 5000;
+
 /// Why bytes are not the fragmented MP4 that ffmpeg was asked for.
 #[derive(Clone, Debug, Eq, Error, PartialEq)]
 pub(super) enum Mp4Error {
@@ -125,8 +128,9 @@ fn sample_durations(trun: &[u8], default: u32) -> Result<Vec<u32>, Mp4Error> {
     let each = 4 * EACH.into_iter().filter(|flag| flags & flag != 0).count();
     let table = trun.get(8 + 4 * optional..).ok_or(cut.clone())?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
-    // Checked before anything is made of `count`: a table without entries has none to count either.
-    if each == 0 || count.checked_mul(each).is_none_or(|length| length > table.len()) {
+    // Checked before anything is made of `count`. A fragment of one picture has everything in its defaults and a table
+    // without a byte.
+    if count > MOST_PICTURES || count.checked_mul(each).is_none_or(|length| length > table.len()) {
         return Err(cut);
     }
     if flags & DURATION == 0 {
@@ -160,6 +164,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn a_fragment_of_one_picture_takes_its_duration_from_the_defaults() {
+        // As ffmpeg writes it: data offset and first flags, no entry.
+        let trun = [0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0x98, 2, 0, 0, 0];
+        assert_eq!(sample_durations(&trun, 100), Ok(vec![100]));
+        let endless = [0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
+        assert_eq!(sample_durations(&endless, 100), Err(Mp4Error::Missing("trun")));
+    }
 
     #[test]
     fn a_box_larger_than_any_fragment_is_refused_from_its_head() {

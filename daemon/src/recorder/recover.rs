@@ -18,6 +18,7 @@ use super::{
 };
 use crate::{
     clock::from_us,
+    outcome::chain,
     recordings::{EndReason, FragmentIndex, Run, Segment},
 };
 
@@ -42,10 +43,13 @@ pub(super) struct RunOnDisk {
 /// Reads a camera's folder, ends the runs that a crash left open, and finds the counts of the next run.
 pub(super) fn camera(folder: &Path) -> Result<Known, DiskError> {
     let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, last_end: None };
-    let mut runs = runs(folder)?;
+    let mut runs = runs(folder, true)?;
     for on_disk in &mut runs {
-        if on_disk.run.ended_at.is_none() {
-            end(on_disk, EndReason::HubDown)?;
+        if on_disk.run.ended_at.is_none()
+            && let Err(error) = end(on_disk, EndReason::HubDown)
+        {
+            // One run that cannot be repaired must not keep the camera from being recorded; the sweep tries again.
+            tracing::error!(run.id = %on_disk.run.id.0, error = chain(&error), "an interrupted run was not ended");
         }
     }
     runs.retain(|on_disk| on_disk.folder.exists());
@@ -61,8 +65,9 @@ pub(super) fn camera(folder: &Path) -> Result<Known, DiskError> {
     Ok(known)
 }
 
-/// Every run in a camera's folder, by ordinal. What is no run is left alone; a run that cannot be read is put aside.
-pub(super) fn runs(camera: &Path) -> Result<Vec<RunOnDisk>, DiskError> {
+/// Every run in a camera's folder, by ordinal. With `tidy`, runs that cannot be read are put aside and those that were
+/// never finished being made are removed: only while nothing is recorded there, for one being made looks the same.
+pub(super) fn runs(camera: &Path, tidy: bool) -> Result<Vec<RunOnDisk>, DiskError> {
     let mut runs = Vec::new();
     for day in folders(camera)? {
         for folder in folders(&day)? {
@@ -71,8 +76,10 @@ pub(super) fn runs(camera: &Path) -> Result<Vec<RunOnDisk>, DiskError> {
             }
             match read_run(&folder) {
                 Ok(Some(run)) => runs.push(RunOnDisk { run, folder }),
-                Ok(None) => put_aside(&folder),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => abandoned(&folder),
+                Ok(None) if tidy => put_aside(&folder),
+                Err(error) if error.kind() == io::ErrorKind::NotFound && tidy => abandoned(&folder),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 Err(error) => return Err(DiskError::file(&folder.join(RUN_FILE))(error)),
             }
         }
@@ -98,9 +105,20 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>, DiskError> {
 }
 
 /// `None` when there is a file that is no run's.
-fn read_run(folder: &Path) -> io::Result<Option<Run>> {
+pub(super) fn read_run(folder: &Path) -> io::Result<Option<Run>> {
     let bytes = fs::read(folder.join(RUN_FILE))?;
     Ok(serde_json::from_slice::<RunFile>(&bytes).ok().and_then(RunFile::run))
+}
+
+/// A run without a whole fragment goes, unless there is something in it that a person may want to look at.
+fn remove_or_put_aside(folder: &Path) {
+    let known = |name: &std::ffi::OsStr| name == RUN_FILE || name == INIT_FILE;
+    let only_known = fs::read_dir(folder).is_ok_and(|entries| entries.flatten().all(|entry| known(&entry.file_name())));
+    if only_known && remove_run(folder).is_ok() {
+        tracing::info!(path = %folder.display(), "a run without a fragment is removed");
+    } else if folder.exists() {
+        put_aside(folder);
+    }
 }
 
 /// A folder without `run.json` was being made or removed; no fragment was ever in it, unless somebody put one there.
@@ -128,8 +146,8 @@ fn put_aside(path: &Path) {
 pub(super) fn end(on_disk: &mut RunOnDisk, reason: EndReason) -> Result<(), DiskError> {
     let segments = segments(on_disk, None, true)?;
     let Some(last) = segments.last() else {
-        tracing::info!(run.id = %on_disk.run.id.0, "a run without a fragment is removed");
-        return remove_run(&on_disk.folder).map_err(DiskError::folder(&on_disk.folder));
+        remove_or_put_aside(&on_disk.folder);
+        return Ok(());
     };
     on_disk.run.ended_at = Some(last.ended_at());
     on_disk.run.end_reason = Some(reason);
@@ -308,4 +326,114 @@ fn read_pieces(path: &Path, timescale: u32) -> io::Result<(Vec<Seen>, u64)> {
 
 fn follows(pieces: &[Seen], piece: &Piece) -> bool {
     pieces.last().is_none_or(|last| piece.number == last.number + 1 && piece.start > last.start)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use larder_proto::wire::CameraId;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::{
+        recorder::{
+            commit::Writer,
+            fragments::{self, Init},
+        },
+        recordings::RunId,
+    };
+
+    /// A run of `count` fragments of two seconds that nobody ended.
+    fn interrupted(root: &Path, count: u32) -> (Run, PathBuf) {
+        let run = Run {
+            id: RunId(Uuid::now_v7()),
+            camera: CameraId::random(),
+            ordinal: 4,
+            first_sequence: 1000,
+            started_at: from_us(1_780_000_000_123_456),
+            ended_at: None,
+            end_reason: None,
+            size: (640, 480),
+            codec: "avc1.42C01E".into(),
+        };
+        let init = Init { bytes: fragments::tests::init().into(), size: run.size, codec: run.codec.clone() };
+        let mut writer = Writer::create(root, run.clone(), &init).unwrap();
+        for number in 0..count {
+            writer.commit(&piece(number), Duration::from_secs(2)).unwrap();
+        }
+        let folder = root.join(run.folder());
+        (run, folder)
+    }
+
+    fn piece(number: u32) -> Piece {
+        let bytes = Bytes::from(fragments::tests::fragment(number, number * 2000, &[1000, 1000], 100));
+        Piece {
+            bytes,
+            number,
+            start: Duration::from_secs(2) * number,
+            duration: Duration::from_secs(2),
+            to_last_picture: Duration::from_secs(1),
+            pictures: 2,
+        }
+    }
+
+    #[test]
+    fn an_interrupted_run_is_ended_once_and_its_counts_go_on() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, folder) = interrupted(root.path(), 45);
+        let camera_folder = root.path().join(run.camera.to_string());
+        let known = camera(&camera_folder).unwrap();
+        assert_eq!(known.ordinals, Ordinals { next_run: 5, next_sequence: 1045 });
+        let end = run.started_at + Duration::from_secs(90);
+        assert_eq!(known.last_end, Some((end, EndReason::HubDown)));
+        // The oldest segment goes; the counts stay.
+        fs::remove_file(&segment_files(&folder).unwrap()[0].1).unwrap();
+        fs::remove_file(camera_folder.join("ordinals.json")).unwrap();
+        let again = camera(&camera_folder).unwrap();
+        assert_eq!((again.ordinals, again.last_end), (known.ordinals, known.last_end));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(40))]
+        #[test]
+        fn a_segment_cut_anywhere_keeps_every_whole_fragment(cut in 0u64..3000, garbage in proptest::collection::vec(any::<u8>(), 0..40)) {
+            let root = tempfile::tempdir().unwrap();
+            let (run, folder) = interrupted(root.path(), 10);
+            let path = segment_files(&folder).unwrap()[0].1.clone();
+            let mut bytes = fs::read(&path).unwrap();
+            let size = u64::try_from(bytes.len()).unwrap() / 10;
+            let cut = cut.min(size * 10);
+            // What fills a cut fragment up to its very length can't be told from a picture.
+            prop_assume!(usize::try_from(cut % size).unwrap() + garbage.len() < usize::try_from(size).unwrap());
+            bytes.truncate(usize::try_from(cut).unwrap());
+            bytes.extend(&garbage);
+            fs::write(&path, &bytes).unwrap();
+            let whole = cut / size;
+            let known = camera(&root.path().join(run.camera.to_string())).unwrap();
+            if whole == 0 {
+                prop_assert_eq!(known.last_end, None);
+            } else {
+                prop_assert_eq!(fs::metadata(&path).unwrap().len(), whole * size);
+                prop_assert_eq!(known.ordinals.next_sequence, 1000 + i64::try_from(whole).unwrap());
+                prop_assert_eq!(known.last_end.unwrap().0, run.started_at + Duration::from_secs(2 * whole));
+            }
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_put_aside_and_the_rest_is_found() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, folder) = interrupted(root.path(), 3);
+        let strange = folder.parent().unwrap().join("strange");
+        fs::create_dir(&strange).unwrap();
+        fs::write(strange.join(RUN_FILE), b"{").unwrap();
+        let empty = folder.parent().unwrap().join("empty");
+        fs::create_dir(&empty).unwrap();
+        let camera_folder = root.path().join(run.camera.to_string());
+        assert_eq!(camera(&camera_folder).unwrap().ordinals.next_run, 5);
+        assert!(strange.with_extension(BROKEN).exists());
+        assert!(!empty.exists());
+        assert_eq!(runs(&camera_folder, false).unwrap().len(), 1);
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc, time::Duration};
 
+use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use tokio::{
@@ -33,6 +34,8 @@ const SILENCE: Duration = Duration::from_secs(5);
 const LONGEST_SILENCE: Duration = Duration::from_secs(6);
 /// How long ffmpeg may take to write its last fragment.
 const FINISH: Duration = Duration::from_secs(5);
+/// How long pictures that wait when recording is stopped may still be taken.
+const DRAIN: Duration = Duration::from_secs(2);
 /// Intervals kept for the median.
 const INTERVALS: usize = 31;
 
@@ -162,6 +165,7 @@ impl Feed {
             tokio::select! {
                 biased;
                 leaving = unwanted(order.wish) => {
+                    self.drain(order).await;
                     return Stop::because(if leaving { EndReason::HubStopped } else { EndReason::Stopped });
                 }
                 () = collecting.over() => return Stop::because(EndReason::EncoderFailed),
@@ -178,6 +182,16 @@ impl Feed {
                     Ok(None) => return Stop { topic_over: true, ..Stop::because(EndReason::HubStopped) },
                     Err(_elapsed) => return Stop::because(absence(order.topic)),
                 },
+            }
+        }
+    }
+
+    /// Takes what had come already when recording was stopped, as long as it goes on this run.
+    async fn drain(&mut self, order: &mut Order<'_>) {
+        let until = Instant::now() + DRAIN;
+        while let Some(Some(tapped)) = order.tap.next().now_or_never() {
+            if Instant::now() >= until || self.take(&tapped.frame, order.topic).await.is_some() {
+                return;
             }
         }
     }

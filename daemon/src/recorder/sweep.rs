@@ -48,7 +48,7 @@ impl Sweep {
 
     async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId) -> Result<(), SweepError> {
         let folder = shared.camera_folder(camera);
-        let on_disk = blocking(move || recover::runs(&folder)).await?;
+        let on_disk = blocking(move || recover::runs(&folder, false)).await?;
         let rows = shared.store.runs_known(camera).await?;
         let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
         let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
@@ -167,8 +167,15 @@ impl Sweep {
 }
 
 fn end(mut on_disk: RunOnDisk) -> Result<Option<RunOnDisk>, DiskError> {
-    if !on_disk.folder.exists() {
-        return Ok(None);
+    // It may have ended by itself since it was listed: then its file has its own reason.
+    match recover::read_run(&on_disk.folder) {
+        Ok(Some(run)) => on_disk.run = run,
+        Ok(None) => return Ok(None),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(DiskError::folder(&on_disk.folder)(error)),
+    }
+    if on_disk.run.ended_at.is_some() {
+        return Ok(Some(on_disk));
     }
     recover::end(&mut on_disk, EndReason::HubDown)?;
     Ok(on_disk.run.ended_at.is_some().then_some(on_disk))
