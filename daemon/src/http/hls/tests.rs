@@ -54,7 +54,7 @@ impl Stage {
     }
 
     /// A segment of two-second fragments, as a file and a row.
-    async fn record(&self, run: &Run, first_sequence: i64, start: i64, fragments: &[Vec<u8>], closed: bool) {
+    async fn record(&self, run: &Run, (first_sequence, start): (i64, i64), fragments: &[Vec<u8>], closed: bool) {
         let mut index = FragmentIndex::default();
         for (number, bytes) in (0u32..).zip(fragments) {
             index.push(Duration::from_secs(2) * number, Duration::from_secs(2), u64::try_from(bytes.len()).unwrap());
@@ -110,7 +110,7 @@ async fn a_range_plays_from_its_rows_and_follows_their_changes() {
     let stage = Stage::set().await;
     let first = run(stage.camera, 0, 0, 0);
     stage.begin(&first, INIT).await;
-    stage.record(&first, 0, 0, &fragments(30), true).await;
+    stage.record(&first, (0, 0), &fragments(30), true).await;
 
     let (status, headers, body) = stage.get(&path(0, 3600), &[]).await;
     assert_eq!(
@@ -133,7 +133,7 @@ async fn a_range_plays_from_its_rows_and_follows_their_changes() {
     assert_eq!((status, empty.len()), (StatusCode::NOT_MODIFIED, 0));
 
     // A minute found late changes the text.
-    stage.record(&first, 30, 60, &fragments(30), true).await;
+    stage.record(&first, (30, 60), &fragments(30), true).await;
     let (status, _, body) = stage.get(&path(0, 3600), &[(header::IF_NONE_MATCH, &etag)]).await;
     assert_eq!((status, text(&body).matches("#EXTINF").count()), (StatusCode::OK, 60));
 
@@ -156,14 +156,14 @@ async fn the_live_playlist_slides_with_the_stored_numbers() {
     assert_eq!(stage.get("/hls/fridge/live.m3u8", &[]).await.0, StatusCode::NOT_FOUND);
     let first = run(stage.camera, 7, 100, 0);
     stage.begin(&first, INIT).await;
-    stage.record(&first, 100, 0, &fragments(30), true).await;
+    stage.record(&first, (100, 0), &fragments(30), true).await;
     stage.bench.store.end_run(first.id, at(60), EndReason::Midnight).await.unwrap();
     let second = run(stage.camera, 8, 130, 61);
     stage.begin(&second, INIT).await;
 
     let mut before = (0, 0);
     for count in 1..=40u8 {
-        stage.record(&second, 130, 61, &fragments(count), false).await;
+        stage.record(&second, (130, 61), &fragments(count), false).await;
         let body = text(&stage.get("/hls/fridge/live.m3u8", &[]).await.2);
         let playlist = hls_m3u8::MediaPlaylist::try_from(body.as_str()).unwrap();
         assert!(!playlist.has_end_list);
@@ -184,7 +184,7 @@ async fn media_is_served_by_byte_range() {
     let stage = Stage::set().await;
     let first = run(stage.camera, 0, 0, 0);
     stage.begin(&first, INIT).await;
-    stage.record(&first, 0, 0, &fragments(3), true).await;
+    stage.record(&first, (0, 0), &fragments(3), true).await;
     let init = format!("/hls/fridge/runs/{}/init.mp4", first.id.0);
     let media = format!("/hls/{}/runs/{}/{}.m4s", stage.camera, first.id.0, at(0).as_microsecond());
 
@@ -231,7 +231,7 @@ async fn a_signed_url_plays_its_range_and_nothing_else() {
     let stage = Stage::set().await;
     let first = run(stage.camera, 0, 0, 0);
     stage.begin(&first, INIT).await;
-    stage.record(&first, 0, 0, &fragments(30), true).await;
+    stage.record(&first, (0, 0), &fragments(30), true).await;
     let expires_at = Clock::new().now() + SignedDuration::from_hours(1);
     let grant = Grant { camera: stage.camera, from: at(10), to: at(20), expires_at };
     let query = format!("grant={}", stage.access.sign(&grant));
@@ -265,7 +265,7 @@ async fn ffprobe_plays_a_range_over_two_runs() {
     for (ordinal, start) in [(0, 0), (1, 30)] {
         let run = run(stage.camera, ordinal, ordinal * 4, start);
         stage.begin(&run, &init).await;
-        stage.record(&run, ordinal * 4, start, &media, ordinal == 0).await;
+        stage.record(&run, (ordinal * 4, start), &media, ordinal == 0).await;
     }
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());

@@ -82,7 +82,7 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     let oldest = store.oldest_unpinned(None, 10).await.unwrap();
     assert_eq!(oldest.iter().map(|segment| segment.started_at).collect::<Vec<_>>(), [at(0), at(120)]);
     let everything = store.stored_between(camera, &(at(0)..at(500))).await.unwrap();
-    assert_eq!(store.pins_on(&everything).await.unwrap(), [pin.clone()]);
+    assert_eq!(store.pins_on(&everything).await.unwrap(), std::slice::from_ref(&pin));
     let ids: Vec<i64> = everything.iter().map(|segment| segment.id).collect();
     let marked = store.mark_deleting(&ids).await.unwrap();
     assert_eq!(marked.iter().map(|segment| segment.id).collect::<Vec<_>>(), [ids[0], ids[2]]);
