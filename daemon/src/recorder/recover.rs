@@ -329,7 +329,7 @@ fn follows(pieces: &[Seen], piece: &Piece) -> bool {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use bytes::Bytes;
     use larder_proto::wire::CameraId;
     use proptest::prelude::*;
@@ -346,9 +346,13 @@ mod tests {
 
     /// A run of `count` fragments of two seconds that nobody ended.
     fn interrupted(root: &Path, count: u32) -> (Run, PathBuf) {
+        interrupted_of(CameraId::random(), root, count)
+    }
+
+    pub(in crate::recorder) fn interrupted_of(camera: CameraId, root: &Path, count: u32) -> (Run, PathBuf) {
         let run = Run {
             id: RunId(Uuid::now_v7()),
-            camera: CameraId::random(),
+            camera,
             ordinal: 4,
             first_sequence: 1000,
             started_at: from_us(1_780_000_000_123_456),

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use tempfile::TempDir;
 
-use super::*;
+use super::{ordinals::Ordinals, *};
 use crate::{
     clock::from_us,
     hub::{Frame, Publisher, SessionInfo},
@@ -375,4 +375,49 @@ async fn what_was_recorded_without_a_database_is_written_down_when_it_is_there()
     assert!(bed.gaps(ended..next).await.contains(&(ended, Some(next), GapReason::Stalled)));
     bed.end().await;
     other.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_take_the_oldest_leave_what_is_pinned_and_finish_what_was_interrupted() {
+    let bed = Bed::start().await;
+    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    // Four minutes: four segments of thirty fragments.
+    let (run, folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 120);
+    bed.want(Mode::Off);
+    let store = &bed.bench.store;
+    eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 4)).await;
+    assert_eq!(bed.runs().await[0].run.end_reason, Some(EndReason::HubDown));
+    let shared = &bed.recorder.0.shared;
+    let upkeep = shared.upkeep.lock().await;
+    let all = store.bytes(None).await.unwrap();
+    let wanted = |max_age, max_bytes| [Wanted { camera: bed.camera, mode: Mode::Off, max_age, max_bytes }];
+
+    store.pin(bed.camera, &(run.started_at..run.started_at + Duration::from_secs(10)), "").await.unwrap();
+    let limits = wanted(None, Some(all - 1));
+    let deleted = retention::limits(shared, &limits, &bed.clock, false).await.unwrap();
+    assert_eq!((deleted.segments, deleted.bytes), (1, all / 4));
+    let left =
+        |folder: &Path| recover::segment_files(folder).unwrap().into_iter().map(|(at, _)| at).collect::<Vec<_>>();
+    let minute = |at: u64| run.started_at + Duration::from_secs(60 * at);
+    assert_eq!(left(&folder), [minute(0), minute(2), minute(3)]);
+
+    // A deletion that ended after the row was marked.
+    let third = store.segment(run.id, minute(2)).await.unwrap().unwrap().0;
+    assert_eq!(store.mark_deleting(&[third.id]).await.unwrap().len(), 1);
+    retention::interrupted(shared).await.unwrap();
+    assert_eq!(left(&folder), [minute(0), minute(3)]);
+
+    // Age counts only when the clock is believed; a pin holds in any case.
+    let old = wanted(Some(Duration::from_secs(1)), None);
+    assert_eq!(retention::limits(shared, &old, &bed.clock, false).await.unwrap(), Deleted::default());
+    assert_eq!(retention::limits(shared, &old, &bed.clock, true).await.unwrap().segments, 1);
+    assert_eq!(left(&folder), [minute(0)]);
+    let pins = store.pins(bed.camera, &(minute(0)..minute(1))).await.unwrap();
+    assert!(store.unpin(pins[0].id).await.unwrap());
+    assert_eq!(retention::limits(shared, &old, &bed.clock, true).await.unwrap().segments, 1);
+    assert!(!folder.exists());
+    let ordinals = Ordinals::read(&shared.camera_folder(bed.camera)).unwrap();
+    assert_eq!((ordinals.next_run, ordinals.next_sequence), (5, 1120));
+    drop(upkeep);
+    bed.end().await;
 }
