@@ -143,6 +143,8 @@ struct Inner {
 #[derive(Default)]
 struct Cameras {
     tasks: HashMap<CameraId, Handle>,
+    /// Tasks that were told to leave: joined before the camera gets another, loses its files, or the recorder ends.
+    leaving: HashMap<CameraId, JoinHandle<()>>,
     closed: bool,
 }
 
@@ -199,30 +201,38 @@ impl Recorder {
             return;
         }
         for Wanted { camera, mode, .. } in &wanted {
-            let handle = cameras.tasks.entry(*camera).or_insert_with(|| self.spawn(*camera));
+            let Cameras { tasks, leaving, .. } = &mut *cameras;
+            let handle = tasks.entry(*camera).or_insert_with(|| self.spawn(*camera, leaving.remove(camera)));
             handle.wish.send_if_modified(|wish| {
                 let changed = wish.mode != *mode;
                 *wish = Wish { mode: *mode, started: wish.started && *mode == Mode::Manual, leave: wish.leave };
                 changed
             });
         }
-        cameras.tasks.retain(|camera, handle| {
-            let named = wanted.iter().any(|wanted| wanted.camera == *camera);
-            if !named {
-                handle.wish.send_modify(|wish| wish.leave = true);
-            }
-            named
-        });
+        let named = |camera: &CameraId| wanted.iter().any(|wanted| wanted.camera == *camera);
+        let gone: Vec<_> = cameras.tasks.extract_if(|camera, _| !named(camera)).collect();
+        for (camera, handle) in gone {
+            handle.wish.send_modify(|wish| wish.leave = true);
+            cameras.leaving.insert(camera, handle.task);
+        }
+        cameras.leaving.retain(|_, task| !task.is_finished());
         drop(cameras);
         self.0.wanted.send_replace(wanted);
     }
 
-    fn spawn(&self, camera: CameraId) -> Handle {
+    /// Starts a camera's task; one that is leaving ends first, for both would write the same ordinals.
+    fn spawn(&self, camera: CameraId, leaving: Option<JoinHandle<()>>) -> Handle {
         let shared = &self.0.shared;
         let (wish, wish_receiver) = watch::channel(Wish::default());
         let (state_sender, state) = watch::channel(State::default());
         let task = CameraTask::new(Arc::clone(shared), camera, wish_receiver, state_sender);
-        Handle { wish, state, task: shared.tasks.spawn(task.run()) }
+        let task = async move {
+            if let Some(leaving) = leaving {
+                let _ = leaving.await;
+            }
+            task.run().await;
+        };
+        Handle { wish, state, task: shared.tasks.spawn(task) }
     }
 
     /// Starts recording a camera in manual mode; again is the same as once.
@@ -274,10 +284,16 @@ impl Recorder {
     /// # Errors
     /// When files can't be deleted.
     pub async fn remove_camera(&self, camera: CameraId) -> Result<(), DiskError> {
-        let handle = self.cameras().tasks.remove(&camera);
-        if let Some(handle) = handle {
-            handle.wish.send_modify(|wish| wish.leave = true);
-            let _ = handle.task.await;
+        let task = {
+            let mut cameras = self.cameras();
+            let handle = cameras.tasks.remove(&camera);
+            if let Some(handle) = &handle {
+                handle.wish.send_modify(|wish| wish.leave = true);
+            }
+            handle.map(|handle| handle.task).or_else(|| cameras.leaving.remove(&camera))
+        };
+        if let Some(task) = task {
+            let _ = task.await;
         }
         let shared = &self.0.shared;
         let _upkeep = shared.upkeep.lock().await;
@@ -312,17 +328,19 @@ impl Recorder {
     /// missing then is adopted at the next start. Again is the same as once.
     pub async fn close(&self, grace: Duration) -> bool {
         let deadline = Instant::now() + grace;
-        let handles: Vec<Handle> = {
+        let leaving: Vec<JoinHandle<()>> = {
             let mut cameras = self.cameras();
             cameras.closed = true;
-            cameras.tasks.drain().map(|(_, handle)| handle).collect()
+            let Cameras { tasks, leaving, .. } = &mut *cameras;
+            let told = tasks.drain().map(|(_, handle)| {
+                handle.wish.send_modify(|wish| wish.leave = true);
+                handle.task
+            });
+            told.chain(leaving.drain().map(|(_, task)| task)).collect()
         };
-        for handle in &handles {
-            handle.wish.send_modify(|wish| wish.leave = true);
-        }
         let mut in_time = true;
-        for handle in handles {
-            in_time &= timeout_at(deadline, handle.task).await.is_ok();
+        for task in leaving {
+            in_time &= timeout_at(deadline, task).await.is_ok();
         }
         let shared = &self.0.shared;
         in_time &= timeout_at(deadline, shared.rows.flush()).await.is_ok();
