@@ -62,9 +62,10 @@ impl Shared {
         let web = self.config.http.max_connections;
         let tls = |alpn| self.certs.server_config(alpn).context("making the TLS configuration");
         self.listen(places.http, pages.clone(), None, web);
-        self.listen(places.https, pages, Some(tls(Alpn::Http)?), web);
-        self.listen(places.grpc, grpc.clone(), Some(tls(Alpn::Grpc)?), GRPC_CONNECTIONS);
-        self.listen(places.socket, grpc, None, GRPC_CONNECTIONS);
+        self.listen(places.https, pages.clone(), Some(tls(Alpn::Http)?), web);
+        self.listen(places.grpc, grpc, Some(tls(Alpn::Grpc)?), GRPC_CONNECTIONS);
+        // With the pages, since snapshots for the person on this machine are theirs.
+        self.listen(places.socket, pages, None, GRPC_CONNECTIONS);
         Ok(())
     }
 
