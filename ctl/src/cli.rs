@@ -126,6 +126,29 @@ mod tests {
         Cli::command().debug_assert();
     }
 
+    /// clap reads an argument by its id, so one of a command with the id of a global one would be read as that.
+    #[test]
+    fn no_commands_argument_takes_a_global_ones_place() {
+        fn ids(command: &clap::Command, globals: &[clap::Id]) {
+            for argument in command.get_arguments().filter(|argument| !argument.is_global_set()) {
+                assert!(!globals.contains(argument.get_id()), "{}: {}", command.get_name(), argument.get_id());
+            }
+            command.get_subcommands().for_each(|command| ids(command, globals));
+        }
+        let cli = Cli::command();
+        let globals: Vec<_> = cli.get_arguments().filter(|argument| argument.is_global_set()).collect();
+        let globals: Vec<_> = globals.into_iter().map(|argument| argument.get_id().clone()).collect();
+        assert!(globals.len() >= 6);
+        ids(&cli, &globals);
+    }
+
+    #[test]
+    fn a_token_is_revoked_by_its_name() {
+        let cli = Cli::try_parse_from(["larderctl", "token", "revoke", "player", "--token", "lrd_x"]).expect("parsed");
+        assert!(matches!(cli.command, Command::Token(token::Command::Revoke { which }) if which == "player"));
+        assert_eq!(cli.target.token, Some("lrd_x".into()));
+    }
+
     #[test]
     fn the_hub_may_be_named_after_the_command() {
         let cli = Cli::try_parse_from(["larderctl", "status", "--json", "--hub", "pi.local"]).expect("parsed");

@@ -109,19 +109,7 @@ fn show_status(view: &StatusView, out: &mut Out) -> Result<(), Failure> {
         ("Cameras", format!("{} of {} online, {} recording", view.cameras_online, view.cameras, view.recording)),
         ("Viewers", view.viewers.to_string()),
     ];
-    if let Some(disk) = &view.disk {
-        fields.push((
-            "Disk",
-            format!(
-                "{} of recordings, {} of {} free (recording stops below {}) in {}",
-                show_bytes(disk.recordings_bytes),
-                show_bytes(disk.free_bytes),
-                show_bytes(disk.total_bytes),
-                show_bytes(disk.floor_bytes),
-                disk.path
-            ),
-        ));
-    }
+    fields.extend(view.disk.as_ref().map(|disk| ("Disk", show_disk(disk))));
     out.fields(&fields)?;
     if !view.parts.is_empty() {
         out.line("")?;
@@ -136,6 +124,20 @@ fn show_status(view: &StatusView, out: &mut Out) -> Result<(), Failure> {
         })?;
     }
     Ok(())
+}
+
+fn show_disk(disk: &DiskView) -> String {
+    if disk.total_bytes == 0 {
+        return format!("{}, not looked at yet", disk.path);
+    }
+    format!(
+        "{} of recordings, {} of {} free (recording stops below {}) in {}",
+        show_bytes(disk.recordings_bytes),
+        show_bytes(disk.free_bytes),
+        show_bytes(disk.total_bytes),
+        show_bytes(disk.floor_bytes),
+        disk.path
+    )
 }
 
 #[derive(Serialize)]

@@ -36,7 +36,8 @@ pub enum Command {
     #[command(visible_alias = "rm")]
     Revoke {
         /// Its name or id
-        token: String,
+        #[arg(value_name = "TOKEN")]
+        which: String,
     },
 }
 
@@ -120,9 +121,9 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
                 Ok(())
             })
         }
-        Command::Revoke { token } => {
-            hub.access().revoke_token(quick(RevokeTokenRequest { token: token.clone() })).await?;
-            out.done(&format!("revoked {token}"))
+        Command::Revoke { which } => {
+            hub.access().revoke_token(quick(RevokeTokenRequest { token: which.clone() })).await?;
+            out.done(&format!("revoked {which}"))
         }
     }
 }

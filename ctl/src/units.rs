@@ -110,7 +110,15 @@ pub fn show_bytes(bytes: u64) -> String {
     format!("{bytes} B")
 }
 
-/// A duration for people: its two largest units.
+/// How many, for people.
+pub fn show_count(count: impl Into<u64>, one: &str) -> String {
+    match count.into() {
+        1 => format!("1 {one}"),
+        count => format!("{count} {one}s"),
+    }
+}
+
+/// A duration for people: its two largest units, or milliseconds below a second.
 pub fn show_duration(duration: Duration) -> String {
     let mut rest = duration.as_secs();
     let mut parts = Vec::new();
@@ -123,7 +131,11 @@ pub fn show_duration(duration: Duration) -> String {
         }
     }
     parts.truncate(2);
-    if parts.is_empty() { "0s".to_owned() } else { parts.join(" ") }
+    match duration.subsec_millis() {
+        _ if !parts.is_empty() => parts.join(" "),
+        0 => "0s".to_owned(),
+        milliseconds => format!("{milliseconds}ms"),
+    }
 }
 
 /// A picture's size for people.
@@ -185,6 +197,7 @@ mod tests {
     fn durations_are_shown_by_their_two_largest_units() {
         let shown = |seconds| show_duration(Duration::from_secs(seconds));
         assert_eq!(shown(0), "0s");
+        assert_eq!(show_duration(Duration::from_millis(320)), "320ms");
         assert_eq!(shown(59), "59s");
         assert_eq!(shown(5_400), "1h 30m");
         assert_eq!(shown(86_400 + 59), "1d");

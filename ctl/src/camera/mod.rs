@@ -234,10 +234,7 @@ fn show_key(key: &CameraKey, file: Option<&PathBuf>, out: &mut Out) -> Result<()
         return out.line(&format!("its key is in {}", file.display()));
     }
     out.line("")?;
-    out.line(&format!("key           {}", key.key_hex))?;
-    if !key.provisioning_line.is_empty() {
-        out.line(&format!("for its console  {}", key.provisioning_line))?;
-    }
+    out.fields(&[("Key", key.key_hex.clone()), ("For its console", key.provisioning_line.clone())])?;
     out.line("")?;
     out.line("This is the only time the key is shown.")
 }

@@ -135,8 +135,10 @@ pub async fn logout(target: &TargetArgs, out: &mut Out) -> Result<(), Failure> {
         hub.access().sign_out(quick(SignOutRequest {})).await?;
         Ok::<_, Failure>(())
     };
-    if let Err(failure) = ended.await {
-        out.note(&format!("the session on the hub was not ended: {}", failure.explain()));
+    match ended.await {
+        Ok(()) => {}
+        Err(Failure::Refused(status)) => out.note(status.message()),
+        Err(failure) => out.note(&format!("the session on the hub was not ended: {failure}")),
     }
     profiles.remove(&name)?;
     out.done(&format!("forgot {name}"))

@@ -3,7 +3,7 @@
 mod range;
 mod view;
 
-use std::time::Duration;
+use std::{collections::BTreeMap, time::Duration};
 
 use clap::{Args, Subcommand};
 use larder_proto::pb::{
@@ -15,6 +15,7 @@ use larder_proto::pb::{
 use crate::{
     Failure, Out, camera,
     client::{Hub, long, quick},
+    target::Target,
     units::{self, show_bytes},
     when,
 };
@@ -118,7 +119,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
         Command::List { camera, range, limit } => list(hub, camera, range, limit, out).await,
         Command::Show { id } => {
             let recording = hub.recordings().get_recording(quick(GetRecordingRequest { id })).await?.into_inner();
-            view::show(&RecordingView::of(recording, &Default::default()), out)
+            view::show(&RecordingView::of(recording, &names(hub).await?), out)
         }
         Command::Start { camera } => {
             hub.recordings().start_recording(quick(StartRecordingRequest { camera: camera.clone() })).await?;
@@ -172,12 +173,17 @@ async fn list(
         }
         page_token = page.next_page_token;
     }
-    let names = camera::all(hub).await?.into_iter().map(|camera| (camera.id, camera.name)).collect();
+    let names = names(hub).await?;
     let views: Vec<_> = recordings.into_iter().map(|recording| RecordingView::of(recording, &names)).collect();
     if views.is_empty() && !out.is_json() {
         return out.line("nothing recorded");
     }
     view::list(&views, out)
+}
+
+/// Cameras' names by their ids.
+async fn names(hub: &Hub) -> Result<BTreeMap<String, String>, Failure> {
+    Ok(camera::all(hub).await?.into_iter().map(|camera| (camera.id, camera.name)).collect())
 }
 
 async fn timeline(hub: &Hub, camera: String, range: OptionalRange, out: &mut Out) -> Result<(), Failure> {
@@ -203,14 +209,25 @@ async fn play_url(
     let expires_at = when::from_wire(answer.expires_at.as_ref());
     let view = view::PlayUrlView { path: answer.path, urls: answer.urls, expires_at };
     out.one(&view, |out| {
-        for url in if view.urls.is_empty() { std::slice::from_ref(&view.path) } else { view.urls.as_slice() } {
-            out.line(url)?;
-        }
+        // One URL alone on standard output, so that `mpv "$(larderctl recording play-url fridge)"` works.
+        out.line(nearest(&view.urls, hub.target()).unwrap_or(&view.path))?;
         if let Some(at) = view.expires_at {
-            out.note(&format!("until {}; play it with VLC, mpv or ffplay", when::show(at, out.zone())));
+            out.note(&format!("until {}; play it with mpv, VLC or ffplay", when::show(at, out.zone())));
         }
         Ok(())
     })
+}
+
+/// The URL on the host that this program itself has reached; else the first.
+fn nearest<'a>(urls: &'a [String], target: &Target) -> Option<&'a String> {
+    let on_host = |url: &&String| match target {
+        Target::Socket(_) => false,
+        Target::Remote(remote) => {
+            let host = url.parse::<http::Uri>().ok().and_then(|uri| uri.host().map(str::to_owned));
+            host.is_some_and(|host| host.trim_matches(['[', ']']) == remote.host)
+        }
+    };
+    urls.iter().find(on_host).or_else(|| urls.first())
 }
 
 async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failure> {
@@ -241,5 +258,25 @@ async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failur
     let answer = hub.recordings().delete_recordings(long(request)).await?.into_inner();
     drop(working);
     let view = view::DeletedView { segments: answer.segments, bytes: answer.bytes };
-    out.one(&view, |out| out.line(&format!("deleted {} segments, {}", view.segments, show_bytes(view.bytes))))
+    out.one(&view, |out| {
+        out.line(&format!("deleted {}, {}", units::show_count(view.segments, "segment"), show_bytes(view.bytes)))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::target::{Remote, Trust};
+
+    #[test]
+    fn the_url_is_for_where_the_person_is() {
+        let urls = ["http://localhost:8080/hls/x", "https://pi.local:8443/hls/x"].map(str::to_owned);
+        let at = |host: &str| {
+            Target::Remote(Remote { host: host.to_owned(), port: 7442, trust: Trust::System, token: None })
+        };
+        assert_eq!(nearest(&urls, &Target::Socket("x".into())), Some(&urls[0]));
+        assert_eq!(nearest(&urls, &at("pi.local")), Some(&urls[1]));
+        assert_eq!(nearest(&urls, &at("10.0.0.9")), Some(&urls[0]));
+        assert_eq!(nearest(&[], &at("pi.local")), None);
+    }
 }

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::{
     Failure, Out,
-    units::{show_bytes, show_duration},
+    units::{show_bytes, show_count, show_duration},
     when,
 };
 
@@ -180,7 +180,12 @@ pub(super) fn show(view: &RecordingView, out: &mut Out) -> Result<(), Failure> {
             ("Picture", format!("{}×{}, {}", view.width, view.height, view.codec)),
             (
                 "On disk",
-                format!("{} in {} segments, {} fragments", show_bytes(view.size_bytes), view.segments, view.fragments),
+                format!(
+                    "{} in {}, {}",
+                    show_bytes(view.size_bytes),
+                    show_count(view.segments, "segment"),
+                    show_count(view.fragments, "fragment")
+                ),
             ),
             ("Pinned", if view.pinned { "yes" } else { "no" }.to_owned()),
         ])
