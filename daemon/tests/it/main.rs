@@ -1,0 +1,11 @@
+//! The daemon as a black box: each test starts a whole hub with its own PostgreSQL cluster, ffmpeg and ports in a
+//! temporary folder, and speaks its public protocols.
+
+mod camera;
+mod gates;
+mod independent;
+mod layering;
+mod live;
+mod process;
+mod recording;
+mod support;

@@ -1,0 +1,139 @@
+//! A whole hub in this process.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+};
+
+use hyper_util::rt::TokioIo;
+use larder_daemon::{
+    app::{Addresses, App},
+    config::Config,
+};
+use larder_proto::{
+    pb::{
+        self, access_service_client::AccessServiceClient, camera_service_client::CameraServiceClient,
+        recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
+    },
+    wire::CameraId,
+};
+use tempfile::TempDir;
+use tonic::transport::{Channel, Endpoint, Uri};
+
+/// A running hub and its state folder.
+pub(crate) struct Hub {
+    state: TempDir,
+    settings: Vec<String>,
+    app: Option<App>,
+    /// As the admin on the local socket.
+    pub(crate) clients: Clients,
+}
+
+/// Every service, over one channel.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    pub(crate) cameras: CameraServiceClient<Channel>,
+    pub(crate) recordings: RecordingServiceClient<Channel>,
+    pub(crate) system: SystemServiceClient<Channel>,
+    pub(crate) access: AccessServiceClient<Channel>,
+}
+
+impl Hub {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(&[]).await
+    }
+
+    /// With settings as `--set` takes them.
+    pub(crate) async fn start_with(settings: &[&str]) -> Self {
+        // Set by whichever test is first.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let state = tempfile::tempdir().unwrap();
+        let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
+        let app = App::start(config(state.path(), &settings)).await.unwrap();
+        let clients = Clients::new(over_socket(&app.addresses().socket).await);
+        Self { state, settings, app: Some(app), clients }
+    }
+
+    pub(crate) fn addresses(&self) -> &Addresses {
+        self.app.as_ref().unwrap().addresses()
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.addresses().http
+    }
+
+    pub(crate) fn state(&self) -> &Path {
+        self.state.path()
+    }
+
+    pub(crate) fn recordings(&self) -> PathBuf {
+        self.state().join("recordings")
+    }
+
+    /// Stops it in order; nothing may overrun.
+    pub(crate) async fn stop(mut self) {
+        assert!(self.app.take().unwrap().stop().await, "something overran the grace period");
+    }
+
+    /// Stops it and starts it again on the same state.
+    pub(crate) async fn restart(mut self) -> Self {
+        assert!(self.app.take().unwrap().stop().await, "something overran the grace period");
+        let app = App::start(config(self.state.path(), &self.settings)).await.unwrap();
+        self.clients = Clients::new(over_socket(&app.addresses().socket).await);
+        self.app = Some(app);
+        self
+    }
+
+    /// Adds a camera with these settings; its id and key.
+    pub(crate) async fn add(&self, camera: pb::Camera) -> (CameraId, [u8; 32]) {
+        let request = pb::CreateCameraRequest { camera: Some(camera) };
+        let added = self.clients.cameras.clone().create_camera(request).await.unwrap().into_inner();
+        let key = larder_ctl::simulate::key_from_hex(&added.key.unwrap().key_hex).unwrap();
+        (added.camera.unwrap().id.parse().unwrap(), key)
+    }
+
+    /// Adds a camera of that name, all else by default.
+    pub(crate) async fn add_named(&self, name: &str) -> (CameraId, [u8; 32]) {
+        self.add(pb::Camera { name: name.to_owned(), ..pb::Camera::default() }).await
+    }
+
+    /// A token's secret.
+    pub(crate) async fn token(&self, name: &str, role: pb::Role) -> String {
+        let request = pb::CreateTokenRequest { name: name.to_owned(), role: role.into(), valid_for: None };
+        self.clients.access.clone().create_token(request).await.unwrap().into_inner().secret
+    }
+}
+
+impl Clients {
+    pub(crate) fn new(channel: Channel) -> Self {
+        Self {
+            cameras: CameraServiceClient::new(channel.clone()),
+            recordings: RecordingServiceClient::new(channel.clone()),
+            system: SystemServiceClient::new(channel.clone()),
+            access: AccessServiceClient::new(channel),
+        }
+    }
+}
+
+/// A channel over a hub's local socket.
+pub(crate) async fn over_socket(path: &Path) -> Channel {
+    let path = path.to_owned();
+    let connect = tower::service_fn(move |_: Uri| {
+        let path = path.clone();
+        async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
+    });
+    Endpoint::from_static("http://local").connect_with_connector(connect).await.unwrap()
+}
+
+fn config(state: &Path, settings: &[String]) -> Config {
+    let mut all: Vec<String> = ["http.address", "http.https_address", "grpc.address", "camera_link.address"]
+        .iter()
+        .map(|key| format!("{key}=127.0.0.1:0"))
+        .collect();
+    // The machine may be nearly full; the floor has tests of its own.
+    all.push("recordings.free_mib=16".to_owned());
+    all.extend_from_slice(settings);
+    let mut config = Config::load(None, &all).unwrap();
+    config.state = Some(state.to_owned());
+    config
+}

@@ -1,0 +1,64 @@
+//! Recorded files as ffprobe sees them.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::Command,
+    time::Duration,
+};
+
+/// One run's folder: its init section and its segments in the order of time.
+#[derive(Debug)]
+pub(crate) struct RunFiles {
+    init: PathBuf,
+    segments: Vec<PathBuf>,
+    /// What `run.json` says.
+    pub(crate) about: serde_json::Value,
+}
+
+/// A camera's runs in the order of their ids, which is that of time.
+pub(crate) fn runs(recordings: &Path, camera: &str) -> Vec<RunFiles> {
+    let mut runs = Vec::new();
+    for day in children(&recordings.join(camera)).into_iter().filter(|day| day.is_dir()) {
+        for run in children(&day).into_iter().filter(|run| run.is_dir()) {
+            let mut segments: Vec<_> = children(&run).into_iter().filter(|file| is(file, "m4s")).collect();
+            segments.sort();
+            let about = fs::read(run.join("run.json")).unwrap();
+            runs.push((run.clone(), RunFiles {
+                init: run.join("init.mp4"),
+                segments,
+                about: serde_json::from_slice(&about).unwrap(),
+            }));
+        }
+    }
+    runs.sort_by(|(one, _), (other, _)| one.file_name().cmp(&other.file_name()));
+    runs.into_iter().map(|(_, run)| run).collect()
+}
+
+/// The presentation times of all pictures of a run, by ffprobe.
+pub(crate) fn frame_times(run: &RunFiles) -> Vec<Duration> {
+    let mut bytes = fs::read(&run.init).unwrap();
+    for segment in &run.segments {
+        bytes.extend(fs::read(segment).unwrap());
+    }
+    let whole = tempfile::Builder::new().suffix(".mp4").tempfile().unwrap();
+    fs::write(whole.path(), bytes).unwrap();
+    let output = Command::new("ffprobe")
+        .args(["-v", "error", "-select_streams", "v", "-show_entries", "frame=pts_time", "-of", "csv=p=0"])
+        .arg(whole.path())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(output.stderr.is_empty(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));
+    let text = String::from_utf8(output.stdout).unwrap();
+    text.lines().map(|line| Duration::from_secs_f64(line.trim_end_matches(',').parse().unwrap())).collect()
+}
+
+fn is(file: &Path, extension: &str) -> bool {
+    file.extension().is_some_and(|found| found == extension)
+}
+
+fn children(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    entries.map(|entry| entry.unwrap().path()).collect()
+}

@@ -1,0 +1,27 @@
+//! A hub, a camera, and ways to ask.
+
+mod camera;
+mod hub;
+mod media;
+mod web;
+
+use std::{future::Future, time::Duration};
+
+pub(crate) use camera::{Pictures, session_clock, simulated};
+pub(crate) use hub::{Clients, Hub, over_socket};
+pub(crate) use media::{frame_times, runs};
+pub(crate) use web::{Answer, get, get_with};
+
+/// Asks until the answer is `Some`; a minute is far beyond what anything here takes.
+pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
+    let asking = async {
+        let mut ticks = tokio::time::interval(Duration::from_millis(50));
+        loop {
+            ticks.tick().await;
+            if let Some(answer) = ask().await {
+                return answer;
+            }
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("waited for: {what}"))
+}
