@@ -11,7 +11,7 @@ use crate::support::{Clients, Hub, get, get_with};
 
 /// gRPC over TLS, trusting the hub's own authority.
 async fn remote(hub: &Hub) -> Channel {
-    let authority = std::fs::read(hub.state().join("certs/ca.pem")).unwrap();
+    let authority = std::fs::read(hub.state().join("certs/ca.crt")).unwrap();
     let tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(authority)).domain_name("localhost");
     let endpoint = Channel::from_shared(format!("https://localhost:{}", hub.addresses().grpc.port())).unwrap();
     endpoint.tls_config(tls).unwrap().connect().await.unwrap()

@@ -14,7 +14,9 @@ fn python() -> PathBuf {
     if !done.exists() {
         run(Command::new("python3").args(["-m", "venv"]).arg(&folder));
         let packages = ["grpcio>=1.60,<2", "grpcio-reflection>=1.60,<2", "protobuf>=4"];
-        run(Command::new(&python).args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"]).args(packages));
+        run(Command::new(&python)
+            .args(["-m", "pip", "install", "--quiet", "--disable-pip-version-check"])
+            .args(packages));
         std::fs::write(done, "").unwrap();
     }
     python
@@ -34,7 +36,7 @@ async fn a_python_client_finds_the_services_lists_cameras_and_watches_one() {
     let token = hub.token("python", pb::Role::Viewer).await;
     let (stop, task) = simulated(&hub, camera, key, |_| {});
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/it/independent.py");
-    let authority = hub.state().join("certs/ca.pem");
+    let authority = hub.state().join("certs/ca.crt");
     let address = format!("localhost:{}", hub.addresses().grpc.port());
     let said = tokio::task::spawn_blocking(move || {
         run(Command::new(python()).arg(script).arg(address).arg(authority).env("LARDER_TOKEN", token))

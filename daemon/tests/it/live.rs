@@ -35,7 +35,10 @@ async fn a_viewer_sees_the_picture_change_and_a_snapshot_is_a_jpeg() {
     for credentials in [&bearer, &basic] {
         let headers = [("authorization", credentials.as_str())];
         let snapshot = get_with(hub.http(), "/cameras/fridge/snapshot.jpg", &headers).await;
-        assert_eq!((snapshot.status.as_u16(), &snapshot.headers["content-type"]), (200, &"image/jpeg".parse().unwrap()));
+        assert_eq!(
+            (snapshot.status.as_u16(), &snapshot.headers["content-type"]),
+            (200, &"image/jpeg".parse().unwrap())
+        );
         assert!(snapshot.body.starts_with(&[0xff, 0xd8]) && snapshot.body.ends_with(&[0xff, 0xd9]));
     }
 
@@ -72,13 +75,14 @@ async fn a_camera_that_goes_is_offline_and_its_last_picture_stays() {
     let mut watched = hub.clients.cameras.clone().watch_cameras(request).await.unwrap().into_inner();
     assert_eq!(watched.message().await.unwrap().unwrap().presence(), pb::Presence::Offline);
     let (stop, task) = simulated(&hub, camera, key, |options| options.telemetry = Some(Duration::from_millis(300)));
-    let mut telemetry = None;
-    while telemetry.is_none() {
+    let telemetry = loop {
         let status = watched.message().await.unwrap().unwrap();
         assert_eq!(status.camera_id, camera.to_string());
-        telemetry = status.telemetry;
-    }
-    assert!(telemetry.unwrap().heap_free_bytes > 0);
+        if let (Some(telemetry), 1..) = (status.telemetry, status.frames_received) {
+            break telemetry;
+        }
+    };
+    assert!(telemetry.heap_free_bytes > 0);
     stop.cancel();
     let report = task.await.unwrap();
     assert!(report.frames > 0);

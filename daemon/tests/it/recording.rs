@@ -171,7 +171,7 @@ async fn a_camera_in_manual_mode_is_recorded_from_start_to_stop() {
     let (camera, key) = hub.add(camera).await;
     let (stop, task) = simulated(&hub, camera, key, |_| {});
     let mut cameras = hub.clients.cameras.clone();
-    let mut status = || {
+    let status = || {
         let mut cameras = cameras.clone();
         async move {
             let request = pb::GetCameraRequest { camera: "fridge".to_owned() };
@@ -210,7 +210,8 @@ async fn a_camera_in_manual_mode_is_recorded_from_start_to_stop() {
 
     // Deleting takes the files with the rows.
     let what = pb::delete_recordings_request::What::RecordingId(recordings[0].id.clone());
-    let deleted = client.delete_recordings(pb::DeleteRecordingsRequest { what: Some(what) }).await.unwrap().into_inner();
+    let deleted =
+        client.delete_recordings(pb::DeleteRecordingsRequest { what: Some(what) }).await.unwrap().into_inner();
     assert!(deleted.segments >= 1 && deleted.bytes > 1000, "{deleted:?}");
     assert!(all_recordings(&hub, camera).await.is_empty());
     assert!(runs(&hub.recordings(), &camera.to_string()).is_empty());

@@ -24,11 +24,10 @@ pub(crate) fn runs(recordings: &Path, camera: &str) -> Vec<RunFiles> {
             let mut segments: Vec<_> = children(&run).into_iter().filter(|file| is(file, "m4s")).collect();
             segments.sort();
             let about = fs::read(run.join("run.json")).unwrap();
-            runs.push((run.clone(), RunFiles {
-                init: run.join("init.mp4"),
-                segments,
-                about: serde_json::from_slice(&about).unwrap(),
-            }));
+            runs.push((
+                run.clone(),
+                RunFiles { init: run.join("init.mp4"), segments, about: serde_json::from_slice(&about).unwrap() },
+            ));
         }
     }
     runs.sort_by(|(one, _), (other, _)| one.file_name().cmp(&other.file_name()));
@@ -51,7 +50,9 @@ pub(crate) fn frame_times(run: &RunFiles) -> Vec<Duration> {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     assert!(output.stderr.is_empty(), "ffprobe: {}", String::from_utf8_lossy(&output.stderr));
     let text = String::from_utf8(output.stdout).unwrap();
-    text.lines().map(|line| Duration::from_secs_f64(line.trim_end_matches(',').parse().unwrap())).collect()
+    // A picture with side data has a line of its own for that, which is empty here.
+    let times = text.lines().map(|line| line.trim_end_matches(',')).filter(|line| !line.is_empty());
+    times.map(|time| Duration::from_secs_f64(time.parse().unwrap())).collect()
 }
 
 fn is(file: &Path, extension: &str) -> bool {
