@@ -2,8 +2,8 @@
 //! temporary folder, and speaks its public protocols.
 
 mod camera;
+mod database;
 mod gates;
-mod independent;
 mod layering;
 mod live;
 mod process;

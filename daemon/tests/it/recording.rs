@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use larder_ctl::simulate::{Dial, Link};
-use larder_proto::{pb, wire::CameraId};
+use larder_proto::{
+    pb,
+    wire::{CameraId, camera::ByeReason},
+};
 use tokio::time::Instant;
 
 use crate::support::{Hub, Pictures, frame_times, get, get_with, runs, session_clock, simulated, until};
@@ -17,6 +20,11 @@ async fn all_recordings(hub: &Hub, camera: CameraId) -> Vec<pb::Recording> {
     let mut recordings = hub.clients.recordings.clone().list_recordings(request).await.unwrap().into_inner().recordings;
     recordings.reverse();
     recordings
+}
+
+async fn status(hub: &Hub, camera: CameraId) -> pb::CameraStatus {
+    let request = pb::GetCameraRequest { camera: camera.to_string() };
+    hub.clients.cameras.clone().get_camera(request).await.unwrap().into_inner().status.unwrap()
 }
 
 /// The recordings once so many have ended.
@@ -60,7 +68,7 @@ async fn irregular_pictures_and_a_pause_of_seven_seconds_keep_their_times() {
         taken.push(Duration::from_micros(t_us));
         link.send_frame(picture, t_us).await.unwrap();
     }
-    drop(link);
+    link.goodbye(ByeReason::Done, clock()).await.unwrap();
 
     ended(&hub, camera, 2).await;
     let runs = runs(&hub.recordings(), &camera.to_string());
@@ -70,7 +78,8 @@ async fn irregular_pictures_and_a_pause_of_seven_seconds_keep_their_times() {
         let started_us = run.about["started_at_us"].as_u64().unwrap();
         recorded.extend(frame_times(run).into_iter().map(|pts| Duration::from_micros(started_us) + pts));
     }
-    assert_eq!(recorded.len(), taken.len(), "every picture is there once");
+    let status = status(&hub, camera).await;
+    assert_eq!(recorded.len(), taken.len(), "every picture is there once: {status:?} {runs:?} {recorded:?}");
     for (n, (recorded_at, taken_at)) in recorded.iter().zip(&taken).enumerate() {
         let (since, true_since) = (*recorded_at - recorded[0], *taken_at - taken[0]);
         let off = since.abs_diff(true_since);
@@ -98,7 +107,7 @@ async fn a_change_of_size_in_mid_stream_plays_on_both_sides() {
             link.send_frame(picture, clock()).await.unwrap();
         }
     }
-    drop(link);
+    link.goodbye(ByeReason::Done, clock()).await.unwrap();
 
     let recordings = ended(&hub, camera, 2).await;
     let sizes: Vec<_> = recordings.iter().map(|one| one.size.unwrap()).map(|size| (size.width, size.height)).collect();
@@ -171,27 +180,12 @@ async fn a_camera_in_manual_mode_is_recorded_from_start_to_stop() {
     let (camera, key) = hub.add(camera).await;
     let (stop, task) = simulated(&hub, camera, key, |_| {});
     let mut cameras = hub.clients.cameras.clone();
-    let status = || {
-        let mut cameras = cameras.clone();
-        async move {
-            let request = pb::GetCameraRequest { camera: "fridge".to_owned() };
-            cameras.get_camera(request).await.unwrap().into_inner().status.unwrap()
-        }
-    };
-    until("the camera", || {
-        let status = status();
-        async { (status.await.frames_received > 5).then_some(()) }
-    })
-    .await;
+    until("the camera", || async { (status(&hub, camera).await.frames_received > 5).then_some(()) }).await;
     assert!(all_recordings(&hub, camera).await.is_empty());
 
     let mut client = hub.clients.recordings.clone();
     client.start_recording(pb::StartRecordingRequest { camera: "fridge".to_owned() }).await.unwrap();
-    until("it to record", || {
-        let status = status();
-        async { status.await.recording.then_some(()) }
-    })
-    .await;
+    until("it to record", || async { status(&hub, camera).await.recording.then_some(()) }).await;
     until("a fragment", || async {
         all_recordings(&hub, camera).await.iter().any(|one| one.fragments >= 1).then_some(())
     })

@@ -49,7 +49,7 @@ impl Hub {
         let _ = rustls::crypto::ring::default_provider().install_default();
         let state = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let app = App::start(config(state.path(), &settings)).await.unwrap();
+        let app = App::start(state_config(state.path(), &settings)).await.unwrap();
         let clients = Clients::new(over_socket(&app.addresses().socket).await);
         Self { state, settings, app: Some(app), clients }
     }
@@ -78,7 +78,7 @@ impl Hub {
     /// Stops it and starts it again on the same state.
     pub(crate) async fn restart(mut self) -> Self {
         assert!(self.app.take().unwrap().stop().await, "something overran the grace period");
-        let app = App::start(config(self.state.path(), &self.settings)).await.unwrap();
+        let app = App::start(state_config(self.state.path(), &self.settings)).await.unwrap();
         self.clients = Clients::new(over_socket(&app.addresses().socket).await);
         self.app = Some(app);
         self
@@ -125,7 +125,8 @@ pub(crate) async fn over_socket(path: &Path) -> Channel {
     Endpoint::from_static("http://local").connect_with_connector(connect).await.unwrap()
 }
 
-fn config(state: &Path, settings: &[String]) -> Config {
+/// A hub's configuration: free ports on loopback, and these settings.
+pub(crate) fn state_config(state: &Path, settings: &[String]) -> Config {
     let mut all: Vec<String> = ["http.address", "http.https_address", "grpc.address", "camera_link.address"]
         .iter()
         .map(|key| format!("{key}=127.0.0.1:0"))

@@ -8,7 +8,7 @@ mod web;
 use std::{future::Future, time::Duration};
 
 pub(crate) use camera::{Pictures, session_clock, simulated};
-pub(crate) use hub::{Clients, Hub, over_socket};
+pub(crate) use hub::{Clients, Hub, over_socket, state_config};
 pub(crate) use media::{frame_times, runs};
 pub(crate) use web::{get, get_with};
 
