@@ -81,6 +81,12 @@ impl CameraTask {
 
     /// Runs until it is told to leave.
     pub(super) async fn run(mut self) {
+        if self.wish.borrow().records() {
+            // Before the folder is read: what is captured meanwhile waits in the tap's queue.
+            let topic = self.shared.hub.ensure(self.camera);
+            self.tap = Some(topic.tap());
+            self.topic = Some(topic);
+        }
         if !self.recover().await {
             return;
         }

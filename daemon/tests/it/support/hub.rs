@@ -20,6 +20,8 @@ use larder_proto::{
 use tempfile::TempDir;
 use tonic::transport::{Channel, Endpoint, Uri};
 
+use super::{get, until};
+
 /// A running hub and its state folder.
 pub(crate) struct Hub {
     state: TempDir,
@@ -51,7 +53,15 @@ impl Hub {
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let app = App::start(state_config(state.path(), &settings)).await.unwrap();
         let clients = Clients::new(over_socket(&app.addresses().socket).await);
-        Self { state, settings, app: Some(app), clients }
+        let hub = Self { state, settings, app: Some(app), clients };
+        hub.ready().await;
+        hub
+    }
+
+    /// The recorder looks at its folder before it begins.
+    async fn ready(&self) {
+        until("every part to be ready", || async { (get(self.http(), "/readyz").await.status == 200).then_some(()) })
+            .await;
     }
 
     pub(crate) fn addresses(&self) -> &Addresses {
@@ -81,6 +91,7 @@ impl Hub {
         let app = App::start(state_config(self.state.path(), &self.settings)).await.unwrap();
         self.clients = Clients::new(over_socket(&app.addresses().socket).await);
         self.app = Some(app);
+        self.ready().await;
         self
     }
 
