@@ -84,6 +84,7 @@ impl Service {
 
     async fn delete(&self, id_or_name: &str) -> Result<(), Refusal> {
         let camera = self.find(id_or_name)?;
+        self.0.store.expect(camera.id).await?;
         // Files and their rows first: a row without a camera could no longer name its files.
         self.0.recorder.remove_camera(camera.id).await.map_err(Refusal::internal)?;
         self.0.store.delete(camera.id).await?;

@@ -111,6 +111,13 @@ impl Store {
         if changed == 0 { Err(Error::NotFound(id.to_string())) } else { Ok(key) }
     }
 
+    /// Fails when the database is away or the camera is gone, before anything that can't be undone is begun.
+    pub(super) async fn expect(&self, id: CameraId) -> Result<(), Error> {
+        let client = self.db.client().await?;
+        let row = client.query_opt("SELECT 1 FROM cameras WHERE id = $1", &[&id.0]).await.map_err(db::Error::from)?;
+        row.map(drop).ok_or_else(|| Error::NotFound(id.to_string()))
+    }
+
     /// Removes a camera's row; its recordings must be gone before.
     pub(super) async fn delete(&self, id: CameraId) -> Result<(), Error> {
         let client = self.db.client().await?;
