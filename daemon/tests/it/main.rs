@@ -1,6 +1,13 @@
 //! The daemon as a black box: each test starts a whole hub with its own PostgreSQL cluster, ffmpeg and ports in a
 //! temporary folder, and speaks its public protocols.
 
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::disallowed_methods,
+    reason = "helpers of tests are tests: what fails, fails the test, and its tasks end with its runtime"
+)]
+
 mod camera;
 mod database;
 mod gates;
