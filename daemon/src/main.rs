@@ -75,7 +75,7 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     }
     rustls::crypto::ring::default_provider()
         .install_default()
-        .map_err(|_| anyhow::anyhow!("another TLS provider is installed already"))?;
+        .map_err(|_installed| anyhow::anyhow!("another TLS provider is installed already"))?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
     let code = runtime.block_on(async {
