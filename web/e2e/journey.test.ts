@@ -140,7 +140,7 @@ test('every page stands in four forms without a fault or a sideways scroll', asy
   }
 });
 
-test('who signs out needs the password again', async () => {
+test('who signs out needs the password again, and is then where they were', async () => {
   await page.getByRole('link', { name: 'System' }).click();
   await page.getByRole('button', { name: 'Sign out' }).click();
   await page.getByRole('heading', { name: 'Larder' }).waitFor();
@@ -155,7 +155,7 @@ test('who signs out needs the password again', async () => {
   await keepPicture(page, 'sign-in-desktop-dark');
   await page.getByLabel('Password').fill(PASSWORD);
   await page.getByRole('button', { name: 'Sign in' }).click();
-  await page.locator('[data-presence="Live"]').first().waitFor();
+  await page.getByRole('heading', { name: 'System' }).waitFor();
 });
 
 const PAGES = [

@@ -30,7 +30,9 @@ export class Playback {
   #hls: Hls | null = null;
   #hour = 0;
   #pieces: Piece[] = [];
+  /** The moment to begin at, until the list is there, and then its place in the media, until that can be gone to. */
   #wanted: number | null = null;
+  #from: number | null = null;
   #again: ReturnType<typeof setTimeout> | undefined;
   #turn = 0;
 
@@ -44,8 +46,9 @@ export class Playback {
     this.#video = video;
     const listeners: [string, () => void][] = [
       ['timeupdate', () => this.#tell()],
-      ['seeked', () => this.#tell()],
-      ['loadeddata', () => (this.state = 'ready')],
+      ['loadedmetadata', () => this.#toStart()],
+      ['seeked', () => this.#stands()],
+      ['loadeddata', () => this.#stands()],
       ['playing', () => this.#began()],
       ['pause', () => (this.playing = false)],
       ['ended', () => void this.#goOn()],
@@ -71,8 +74,9 @@ export class Playback {
     clearTimeout(this.#again);
     const media = this.#holds(at) ? mediaAt(this.#pieces, at) : null;
     if (media !== null && this.#hls) {
-      this.#video.currentTime = media;
+      this.#from = media;
       this.state = this.#video.readyState >= 2 ? 'ready' : 'loading';
+      if (this.#video.readyState > 0) this.#toStart();
     } else {
       await this.#load(at);
     }
@@ -127,7 +131,7 @@ export class Playback {
     // Fragments are MP4 already, so there is nothing for a worker to do.
     const hls = new Player({
       enableWorker: false,
-      autoStartLoad: false,
+      startPosition: 0,
       backBufferLength: 60,
       maxBufferLength: 20,
     });
@@ -136,9 +140,8 @@ export class Playback {
     hls.on(Player.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.#know(details.fragments));
     hls.on(Player.Events.LEVEL_LOADED, (_event, { details }) => {
       this.#know(details.fragments);
-      this.#start(hls);
+      this.#aim();
     });
-    hls.on(Player.Events.MANIFEST_PARSED, () => hls.startLoad(0));
     hls.on(Player.Events.ERROR, (_event, data) => {
       if (!data.fatal) return;
       this.state = 'failed';
@@ -164,16 +167,26 @@ export class Playback {
     );
   }
 
-  #start(hls: Hls) {
+  /** Turns the moment asked for into a place in the media, once the list says which. */
+  #aim() {
     if (this.#wanted === null) return;
-    const media = mediaAt(this.#pieces, this.#wanted);
+    this.#from = mediaAt(this.#pieces, this.#wanted);
     this.#wanted = null;
-    if (media === null) {
-      void this.#goOn();
-      return;
-    }
-    hls.startLoad(media);
-    if (this.#video) this.#video.currentTime = media;
+    if (this.#from === null) void this.#goOn();
+    else if (this.#video && this.#video.readyState > 0) this.#toStart();
+  }
+
+  /** The player loads its list and its first piece by itself; only then can it be sent elsewhere. */
+  #toStart() {
+    if (this.#from === null || !this.#video) return;
+    this.#video.currentTime = this.#from;
+    this.#from = null;
+  }
+
+  #stands() {
+    if (!this.#video || this.#video.seeking || this.#from !== null || this.#wanted !== null) return;
+    this.state = 'ready';
+    this.#tell();
   }
 
   /** What was loaded is over: on with the next recording, or with more of this one. */
@@ -210,5 +223,7 @@ export class Playback {
     this.#hls?.destroy();
     this.#hls = null;
     this.#pieces = [];
+    this.#wanted = null;
+    this.#from = null;
   }
 }
