@@ -1,6 +1,6 @@
 //! The services and routers, and the ports they answer on.
 
-use std::{path::PathBuf, sync::Arc};
+use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 
@@ -85,6 +85,7 @@ impl Shared {
                 recorder: built.recorder.clone(),
                 clock: self.clock.clone(),
                 events: self.events.clone(),
+                host: self.host(),
             }),
             recordings: recordings::Service::new(recordings::Parts {
                 store: self.recordings.clone(),
@@ -129,6 +130,13 @@ impl Shared {
             metrics: metrics::Metrics { recorder: metrics::install()?, hub: self.hub.clone() },
             authority: self.certs.authority_pem().map(str::to_owned),
         })
+    }
+
+    /// Where cameras dial: an address, for few home networks resolve names for a board.
+    fn host(&self) -> String {
+        let names = self.certs.names();
+        let address = names.iter().find(|name| name.parse::<IpAddr>().is_ok()).or(names.first());
+        address.cloned().unwrap_or_else(|| "localhost".to_owned())
     }
 
     /// Where browsers reach the hub: this machine first, then by name.

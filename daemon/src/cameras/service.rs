@@ -38,6 +38,8 @@ pub struct Parts {
     pub recorder: Recorder,
     pub clock: Clock,
     pub events: Events,
+    /// Where a camera on the local network dials: an address or a name.
+    pub host: String,
 }
 
 /// `CameraService`.
@@ -117,10 +119,9 @@ impl Service {
     }
 
     fn key(&self, id: CameraId, key: Key) -> pb::CameraKey {
-        let port = self.0.ingest.address().port();
+        let (host, port) = (&self.0.host, self.0.ingest.address().port());
         let key_hex = key.to_hex();
-        // The camera's console takes it as one line; the hub's address is asked for there when it is left out.
-        let provisioning_line = format!("larder hub=:{port} camera={id} key={key_hex}");
+        let provisioning_line = format!("larder hub={host}:{port} camera={id} key={key_hex}");
         pb::CameraKey { key_hex, provisioning_line }
     }
 }

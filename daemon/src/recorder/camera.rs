@@ -26,6 +26,8 @@ use crate::{
 
 /// How often an idle camera's state is looked at.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often at the start, until the folder was looked at: that takes milliseconds.
+const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// Between attempts to read a folder that can't be read, or to end a topic that is over.
 const RETRY: Duration = Duration::from_secs(5);
 /// The first pause after the encoder failed; doubled each time.
@@ -104,8 +106,13 @@ impl CameraTask {
     /// Reads what is on disk of the camera. `false` when told to leave before that was possible.
     async fn recover(&mut self) -> bool {
         while self.shared.trouble().is_some() {
-            self.shared.not_recording(self.camera, GapReason::DiskFailed);
-            if self.wait(LOOK).await {
+            let pause = if self.shared.has_looked() {
+                self.shared.not_recording(self.camera, GapReason::DiskFailed);
+                LOOK
+            } else {
+                FIRST_LOOK
+            };
+            if self.wait(pause).await {
                 return false;
             }
         }

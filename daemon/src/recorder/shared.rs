@@ -53,6 +53,8 @@ struct State {
     recovered: Vec<CameraId>,
     /// Why nothing may be written below the root, and what to do.
     trouble: Option<String>,
+    /// Whether the root was looked at since the start.
+    has_looked: bool,
     full: bool,
     /// Why the encoder does not work, and what to do.
     encoder_trouble: Option<String>,
@@ -94,6 +96,7 @@ impl Shared {
                 active: HashMap::new(),
                 recovered: Vec::new(),
                 trouble,
+                has_looked: false,
                 full: false,
                 encoder_trouble: None,
                 recordings_bytes: 0,
@@ -202,9 +205,18 @@ impl Shared {
         self.state().trouble.clone()
     }
 
+    /// Whether the folder was looked at since the start; until then nobody knows of any trouble.
+    pub(super) fn has_looked(&self) -> bool {
+        self.state().has_looked
+    }
+
     /// Sets or clears why nothing may be written.
     pub(super) fn set_trouble(&self, trouble: Option<String>) {
-        let before = std::mem::replace(&mut self.state().trouble, trouble.clone());
+        let before = {
+            let mut state = self.state();
+            state.has_looked = true;
+            std::mem::replace(&mut state.trouble, trouble.clone())
+        };
         if let Some(trouble) = trouble.filter(|trouble| before.as_ref() != Some(trouble)) {
             tracing::error!(reason = trouble, "nothing can be recorded");
             self.events.tell(Kind::RecordingFailed, None, format!("nothing can be recorded: {trouble}"));
