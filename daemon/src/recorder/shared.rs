@@ -132,6 +132,11 @@ impl Shared {
         self.state().recordings_bytes = bytes;
     }
 
+    /// Between two counts, what was written since.
+    pub(super) fn add_recordings_bytes(&self, bytes: usize) {
+        self.state().recordings_bytes += u64::try_from(bytes).unwrap_or_default();
+    }
+
     pub(super) fn camera_folder(&self, camera: CameraId) -> PathBuf {
         self.root.join(camera.to_string())
     }
