@@ -9,6 +9,7 @@
 )]
 
 mod camera;
+mod ctl;
 mod database;
 mod gates;
 mod layering;

@@ -2,8 +2,10 @@
 
 use std::{
     fs,
+    os::unix::net::UnixDatagram,
     path::Path,
     process::{Child, Command, ExitStatus, Stdio},
+    sync::{Arc, Mutex},
 };
 
 use larder_ctl::simulate::{self, Options};
@@ -11,15 +13,41 @@ use larder_proto::pb;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Clients, over_socket, until};
+use crate::support::{Clients, over_socket, processes_of, until};
 
 struct Daemon(Child);
+
+/// Hears what systemd would; reads at once, for a full queue would make the daemon wait.
+struct Systemd(Arc<Mutex<String>>);
+
+impl Systemd {
+    fn listen(state: &Path) -> Self {
+        let socket = UnixDatagram::bind(state.join("notify")).unwrap();
+        let said = Arc::new(Mutex::new(String::new()));
+        let heard = Arc::clone(&said);
+        // Ends with the process of this test.
+        std::thread::spawn(move || {
+            let mut buffer = [0; 256];
+            while let Ok(length) = socket.recv(&mut buffer) {
+                let mut heard = heard.lock().unwrap();
+                heard.push_str(std::str::from_utf8(&buffer[..length]).unwrap());
+                heard.push('\n');
+            }
+        });
+        Self(said)
+    }
+
+    fn heard(&self, what: &str) -> bool {
+        self.0.lock().unwrap().lines().any(|line| line == what)
+    }
+}
 
 impl Daemon {
     fn start(state: &Path, link_port: u16) -> Self {
         let log = fs::OpenOptions::new().append(true).create(true).open(state.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
         command.arg("--state").arg(state).args(["--set", "recordings.free_mib=16"]);
+        command.env("NOTIFY_SOCKET", state.join("notify")).env("WATCHDOG_USEC", "400000");
         for key in ["http.address", "http.https_address", "grpc.address"] {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
@@ -68,20 +96,6 @@ async fn fragments(clients: &Clients) -> u32 {
     all.iter().map(|recording| recording.fragments).sum()
 }
 
-/// Command lines that name the state folder: postgres does, and ffmpeg runs below the daemon.
-fn processes_of(state: &Path) -> Vec<String> {
-    let wanted = state.to_str().unwrap();
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
-        let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(wanted) {
-            found.push(line);
-        }
-    }
-    found
-}
-
 /// Child processes of a process, by name.
 fn children_of(pid: u32) -> Vec<(u32, String)> {
     let mut found = Vec::new();
@@ -104,6 +118,7 @@ fn free_port() -> u16 {
 async fn sigterm_registers_the_last_fragment_and_leaves_no_child_and_kill_costs_a_few_seconds_at_most() {
     let state = tempfile::tempdir().unwrap();
     let port = free_port();
+    let systemd = Systemd::listen(state.path());
     let mut daemon = Daemon::start(state.path(), port);
     let hub = clients(state.path()).await;
     let camera = pb::Camera { name: "fridge".to_owned(), ..Default::default() };
@@ -118,8 +133,11 @@ async fn sigterm_registers_the_last_fragment_and_leaves_no_child_and_kill_costs_
     assert!(children.iter().any(|(_, name)| name == "ffmpeg"), "{children:?}");
     assert!(children.iter().any(|(_, name)| name == "postgres"), "{children:?}");
 
+    assert!(systemd.heard("READY=1") && systemd.heard("WATCHDOG=1") && !systemd.heard("STOPPING=1"));
+
     daemon.signal(Signal::TERM);
     assert!(daemon.ended().await.success());
+    until("systemd to hear of it", || std::future::ready(systemd.heard("STOPPING=1").then_some(()))).await;
     assert_eq!(processes_of(state.path()), Vec::<String>::new());
     assert!(children.iter().all(|(pid, _)| !Path::new(&format!("/proc/{pid}")).exists()), "{children:?}");
     assert!(!state.path().join("larder.sock").exists());

@@ -5,7 +5,7 @@ mod hub;
 mod media;
 mod web;
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, path::Path, time::Duration};
 
 pub(crate) use camera::{Pictures, session_clock, simulated};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
@@ -24,4 +24,18 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
         }
     };
     tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("waited for: {what}"))
+}
+
+/// Command lines that name the state folder: postgres does, and ffmpeg runs below the daemon.
+pub(crate) fn processes_of(state: &Path) -> Vec<String> {
+    let wanted = state.to_str().unwrap();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
+        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(wanted) {
+            found.push(line);
+        }
+    }
+    found
 }
