@@ -8,9 +8,10 @@ use std::{
         net::UnixStream,
     },
     path::{Path, PathBuf},
+    time::Duration,
 };
 
-use socket2::{Domain, Protocol, Socket, Type};
+use socket2::{Domain, Protocol, Socket, TcpKeepalive, Type};
 use thiserror::Error;
 use tokio::net::{TcpListener, UnixListener};
 
@@ -19,6 +20,9 @@ const BACKLOG: i32 = 1024;
 /// What the kernel may hold unsent for one peer. Four VGA frames fit; without it the kernel grows the buffer to
 /// several megabytes, which on a slow line is many seconds of old pictures that no skipping can take back.
 const SEND_BUFFER_BYTES: usize = 256 * 1024;
+/// Silence after which the kernel asks whether the peer is there, between two questions, and how many. A stream that
+/// has nothing to tell never learns otherwise that its peer has vanished, and would keep its place for ever.
+const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(60), Duration::from_secs(15), 4);
 /// `sun_path` less its closing zero (unix(7)).
 const MAX_SOCKET_PATH: usize = 107;
 /// Owner and group; [`PeerCredentials`](crate::access::PeerCredentials) decide what they may.
@@ -128,8 +132,10 @@ fn listen(address: SocketAddr) -> io::Result<TcpListener> {
     }
     // A restart must not wait for the old connections' TIME_WAIT.
     socket.set_reuse_address(true)?;
-    // Accepted sockets inherit it.
+    // Accepted sockets inherit both.
     socket.set_send_buffer_size(SEND_BUFFER_BYTES)?;
+    let (time, interval, retries) = KEEPALIVE;
+    socket.set_tcp_keepalive(&TcpKeepalive::new().with_time(time).with_interval(interval).with_retries(retries))?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;

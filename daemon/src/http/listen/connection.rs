@@ -1,6 +1,14 @@
 //! The accept loop and one connection.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    fmt, io,
+    net::SocketAddr,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use axum::{Router, body::Body};
 use http::Request;
@@ -31,8 +39,9 @@ use crate::{
 
 /// A handshake is three round trips at most and a few milliseconds of a Pi's CPU.
 const TLS_TIMEOUT: Duration = Duration::from_secs(10);
-/// The time to send a request's head; also how long an idle HTTP/1.1 connection is kept.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
+/// The time to send a request's head; also how long an idle HTTP/1.1 connection is kept, and one that has asked for
+/// nothing yet: until its first bytes tell the version of HTTP, hyper-util waits for ever.
+pub(super) const HEADER_TIMEOUT: Duration = Duration::from_secs(60);
 /// HTTP/2 asks this often whether the peer still lives, and gives it as long to answer.
 const HTTP2_PING: Duration = Duration::from_secs(20);
 /// What hyper may hold unsent for one HTTP/1.1 answer. About one frame: an MJPEG viewer that reads slowly then skips
@@ -177,7 +186,12 @@ impl Connection {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let Self { router, server, stop, .. } = self;
-        let service = service_fn(move |request: Request<Incoming>| router.clone().call(peer.mark(request)));
+        let asked = Arc::new(AtomicBool::new(false));
+        let silent = silent(Arc::clone(&asked));
+        let service = service_fn(move |request: Request<Incoming>| {
+            asked.store(true, Ordering::Relaxed);
+            router.clone().call(peer.mark(request))
+        });
         let stream = TokioIo::new(Stall::new(stream, permit));
         let mut connection = std::pin::pin!(server.serve_connection_with_upgrades(stream, service));
         let result = tokio::select! {
@@ -187,11 +201,23 @@ impl Connection {
                 connection.await
             }
             result = connection.as_mut() => result,
+            () = silent => {
+                tracing::debug!(peer.address = %peer, "a connection asked for nothing");
+                return;
+            }
         };
         match result {
             Ok(()) => tracing::trace!(peer.address = %peer, "a connection ended"),
             Err(error) => tracing::debug!(peer.address = %peer, error = chain(error.as_ref()), "a connection broke"),
         }
+    }
+}
+
+/// Comes back when nothing was asked for in time, and else never.
+async fn silent(asked: Arc<AtomicBool>) {
+    tokio::time::sleep(HEADER_TIMEOUT).await;
+    if asked.load(Ordering::Relaxed) {
+        std::future::pending::<()>().await;
     }
 }
 

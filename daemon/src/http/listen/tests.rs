@@ -239,3 +239,26 @@ async fn a_request_that_has_begun_is_answered_and_idle_connections_end() {
     assert!(stopped);
     TcpStream::connect(address).await.expect_err("nobody listens");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_asks_for_nothing_gives_its_place_back() {
+    let (address, _tasks) = plain(1);
+    // Nothing at all, and not enough to tell which HTTP it is.
+    for said in [&b""[..], b"PRI * HT"] {
+        let mut silent = TcpStream::connect(address).await.expect("a connection");
+        silent.write_all(said).await.expect("written");
+        let end = tokio::time::timeout(connection::HEADER_TIMEOUT * 10, silent.read(&mut [0; 1])).await;
+        assert_eq!(end.expect("it ends").expect("an end"), 0);
+    }
+    assert_eq!(ask(TcpStream::connect(address).await.expect("a connection")).await, "Some(127.0.0.1) None false");
+}
+
+#[tokio::test]
+async fn the_kernel_asks_whether_a_quiet_peer_is_still_there() {
+    let bound = bind_tcp(LOCAL, "http.address").expect("a port");
+    let address = bound.address().expect("an address");
+    let bind::Listener::Tcp(listener) = bound.0 else { panic!("a TCP listener") };
+    let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
+    let (accepted, _) = accepted.expect("a connection");
+    assert!(socket2::SockRef::from(&accepted).keepalive().expect("an option"));
+}
