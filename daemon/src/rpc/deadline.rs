@@ -12,7 +12,10 @@ use tokio::time::Instant;
 use tonic::Status;
 
 use super::Config;
-use crate::access;
+use crate::access::{
+    self,
+    policy::{self, Permission},
+};
 
 /// What the deadline layer knows.
 #[derive(Clone)]
@@ -33,16 +36,20 @@ impl Deadlines {
 }
 
 /// Answers `DEADLINE_EXCEEDED` in the call's place when it takes too long. A stream must begin within the default
-/// time, and then goes on for as long as its client asked, or without end.
+/// time, and then goes on for as long as its client asked, or without end. What anybody may call has no more than the
+/// default time: a stranger does not choose how long it is waited for.
 pub(super) async fn enforce(State(deadlines): State<Deadlines>, mut request: Request, next: Next) -> Response {
     let asked = stated(request.headers());
-    let limit = if deadlines.streaming.contains(request.uri().path()) {
+    let path = request.uri().path();
+    let is_public = policy::of_method(path) == Some(Permission::Public);
+    let most = if is_public { deadlines.default } else { deadlines.longest };
+    let limit = if deadlines.streaming.contains(path) {
         if let Some(end) = asked.and_then(|asked| Instant::now().checked_add(asked)) {
             request.extensions_mut().insert(StreamDeadline(end));
         }
         asked.unwrap_or(deadlines.default).min(deadlines.default)
     } else {
-        asked.unwrap_or(deadlines.default).min(deadlines.longest)
+        asked.unwrap_or(deadlines.default).min(most)
     };
     let headers = request.headers().clone();
     tokio::time::timeout(limit, next.run(request)).await.unwrap_or_else(|_elapsed| {
@@ -105,7 +112,7 @@ mod tests {
             drop(request);
         };
         let router = axum::Router::new()
-            .route("/x.Y/{method}", axum::routing::post(slow))
+            .route("/{service}/{method}", axum::routing::post(slow))
             .layer(axum::middleware::from_fn_with_state(Deadlines::new(config, streaming), enforce));
         let request = Request::post(path).header("content-type", "application/grpc");
         let request = if timeout.is_empty() { request } else { request.header("grpc-timeout", timeout) };
@@ -123,6 +130,8 @@ mod tests {
             ("/x.Y/Call", "30S", 30),
             ("/x.Y/Call", "9999S", 60),
             ("/x.Y/Stream", "9999S", 15),
+            ("/larder.v1.AccessService/SignIn", "2S", 2),
+            ("/larder.v1.AccessService/SignIn", "9999S", 15),
         ] {
             let (response, took) = answer(&config, path, timeout).await;
             assert_eq!(response.headers()["grpc-status"], "4", "{path} {timeout}");

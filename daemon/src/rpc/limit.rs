@@ -20,7 +20,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tonic::Status;
 
 use super::Config;
-use crate::access;
+use crate::access::{
+    self,
+    policy::{self, Permission},
+};
+
+/// Calls at once of methods that anybody may call (signing in, health). They have places of their own, so that
+/// strangers can't take those of the people who are signed in.
+const STRANGERS: usize = 32;
 
 /// The places there are.
 #[derive(Clone)]
@@ -28,18 +35,23 @@ pub(super) struct Limits {
     streaming: Arc<HashSet<String>>,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    strangers: Arc<Semaphore>,
 }
 
 impl Limits {
     pub(super) fn new(config: &Config, streaming: Arc<HashSet<String>>) -> Self {
         let places = |count| Arc::new(Semaphore::new(count));
-        Self { streaming, calls: places(config.calls), streams: places(config.streams) }
+        Self { streaming, calls: places(config.calls), streams: places(config.streams), strangers: places(STRANGERS) }
     }
 }
 
-/// Takes a place until the answer's body has ended, or refuses.
+/// Takes a place until the answer's body has ended, or refuses. A stranger's place ends with the work, for its answer is
+/// small, and a peer that never reads it would keep the place.
 pub(super) async fn enforce(State(limits): State<Limits>, request: Request, next: Next) -> Response {
-    let (places, name) = if limits.streaming.contains(request.uri().path()) {
+    let is_strangers = policy::of_method(request.uri().path()) == Some(Permission::Public);
+    let (places, name) = if is_strangers {
+        (limits.strangers, "strangers")
+    } else if limits.streaming.contains(request.uri().path()) {
         (limits.streams, "streams")
     } else {
         (limits.calls, "calls")
@@ -49,7 +61,8 @@ pub(super) async fn enforce(State(limits): State<Limits>, request: Request, next
         let status = Status::resource_exhausted(format!("too many {name} at once; try again in a moment"));
         return access::grpc_answer(status, request.headers());
     };
-    next.run(request).await.map(|inner| Body::new(Held { inner, _place: place }))
+    let response = next.run(request).await;
+    if is_strangers { response } else { response.map(|inner| Body::new(Held { inner, _place: place })) }
 }
 
 /// A body that keeps its place.
@@ -106,5 +119,37 @@ mod tests {
         assert_eq!(call("/x.Y/Stream").await.headers()["grpc-status"], "8");
         drop(held);
         assert!(call("/x.Y/Call").await.headers().get("grpc-status").is_none());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn strangers_take_no_place_of_the_known_and_keep_none_by_not_reading() {
+        let config = Config { calls: 1, streams: 1, ..Config::default() };
+        let answer = async |request: Request| {
+            if request.uri().path().ends_with("/SignIn") {
+                std::future::pending::<()>().await;
+            }
+            Body::from_stream(stream::pending::<Result<Bytes, axum::Error>>())
+        };
+        let router = axum::Router::new()
+            .route("/{service}/{method}", axum::routing::post(answer))
+            .layer(axum::middleware::from_fn_with_state(Limits::new(&config, Arc::default()), enforce));
+        let call = |method: &str| {
+            let path = format!("/larder.v1.{method}");
+            router.clone().oneshot(Request::post(path).body(Body::empty()).unwrap())
+        };
+        let mut unread = Vec::new();
+        for _ in 0..2 * STRANGERS {
+            unread.push(call("AccessService/GetAccessState").await.unwrap());
+        }
+        assert!(unread.iter().all(|response| response.headers().get("grpc-status").is_none()));
+
+        let mut waiting = Vec::new();
+        for _ in 0..STRANGERS {
+            let mut call = Box::pin(call("AccessService/SignIn"));
+            tokio::time::timeout(std::time::Duration::from_millis(1), call.as_mut()).await.unwrap_err();
+            waiting.push(call);
+        }
+        assert_eq!(call("AccessService/SignIn").await.unwrap().headers()["grpc-status"], "8");
+        assert!(call("CameraService/GetCamera").await.unwrap().headers().get("grpc-status").is_none());
     }
 }
