@@ -22,7 +22,7 @@ use axum::{
 use http::{Extensions, HeaderMap};
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     access::Caller,
@@ -66,12 +66,13 @@ struct Hls {
     deps: Deps,
     cache: Cache,
     floors: Floors,
-    builds: Semaphore,
+    builds: Arc<Semaphore>,
 }
 
 /// The routes, whole.
 pub fn routes(deps: Deps) -> Router<()> {
-    let hls = Hls { deps, cache: Cache::default(), floors: Floors::default(), builds: Semaphore::new(BUILDS_AT_ONCE) };
+    let builds = Arc::new(Semaphore::new(BUILDS_AT_ONCE));
+    let hls = Hls { deps, cache: Cache::default(), floors: Floors::default(), builds };
     Router::new()
         .route("/hls/{camera}/live.m3u8", get(live))
         .route("/hls/{camera}/{from}/{to}", get(between))
@@ -90,13 +91,10 @@ impl Hls {
 
     /// Builds text off the threads that serve requests.
     async fn build(&self, played: &[Played], items: Vec<Item>, kind: Playlist) -> Result<Text, Refusal> {
-        let _permit = self.builds.acquire().await.map_err(Refusal::internal)?;
+        let turn = Arc::clone(&self.builds).acquire_owned().await.map_err(Refusal::internal)?;
         let inits = self.init_sizes(played).await;
-        let built = tokio::task::spawn_blocking(move || {
-            let text = kind.write(&items, &inits)?;
-            Ok::<_, playlist::WriteError>(Text::new(&text))
-        });
-        built.await.map_err(Refusal::internal)?.map_err(Refusal::internal)
+        let built = in_turn(turn, move || Ok(Text::new(&kind.write(&items, &inits)?)));
+        built.await?.map_err(|error: playlist::WriteError| Refusal::internal(error))
     }
 
     /// Bytes of each run's init section. One that cannot be read is left out: its request will tell.
@@ -113,6 +111,18 @@ impl Hls {
         }
         sizes
     }
+}
+
+/// Works off the threads that serve requests. The work goes on when its caller hangs up, so it takes its turn along.
+async fn in_turn<T: Send + 'static>(
+    turn: OwnedSemaphorePermit,
+    work: impl FnOnce() -> T + Send + 'static,
+) -> Result<T, Refusal> {
+    let work = move || {
+        let _kept = turn;
+        work()
+    };
+    tokio::task::spawn_blocking(work).await.map_err(Refusal::internal)
 }
 
 async fn live(

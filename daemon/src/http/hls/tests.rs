@@ -333,3 +333,15 @@ fn a_grant_is_taken_from_a_query_and_nothing_else_is() {
         assert_eq!(grant_of(query), None, "{query:?}");
     }
 }
+
+#[tokio::test]
+async fn a_build_whose_caller_hung_up_keeps_its_turn_until_it_is_done() {
+    let builds = Arc::new(Semaphore::new(1));
+    let (go_on, wait) = std::sync::mpsc::channel::<()>();
+    let turn = Arc::clone(&builds).try_acquire_owned().unwrap();
+    let build = in_turn(turn, move || wait.recv());
+    tokio::time::timeout(Duration::from_millis(50), build).await.unwrap_err();
+    assert_eq!(builds.available_permits(), 0);
+    go_on.send(()).unwrap();
+    drop(builds.acquire().await.unwrap());
+}
