@@ -2,7 +2,7 @@
 
 use std::{
     fs, io,
-    os::unix::fs::{DirBuilderExt as _, MetadataExt as _},
+    os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
     process::Stdio,
 };
@@ -24,6 +24,8 @@ shared_buffers = 32MB
 max_wal_size = 256MB
 wal_compression = on
 log_min_duration_statement = 2000
+# Parameters hold hashes of passwords.
+log_parameter_max_length = 0
 ";
 
 /// The folder of the programs: the one named, else the newest installed, else that of the cluster's version.
@@ -60,14 +62,18 @@ pub(super) async fn prepare(layout: &Layout) -> Result<(), Error> {
     check_entry(&layout.account, &home)?;
     make_folder(&layout.run, 0o700)?;
     own(layout, &layout.run)?;
-    let log = fs::OpenOptions::new().create(true).append(true).open(&layout.log);
-    log.map_err(|source| Error::File { path: layout.log.clone(), source })?;
+    open_log(layout).map_err(|source| Error::File { path: layout.log.clone(), source })?;
     if layout.data.join("PG_VERSION").exists() {
         return Ok(());
     }
     make_folder(&layout.data, 0o700)?;
     own(layout, &layout.data)?;
     initdb(layout).await
+}
+
+/// The server's log, for nobody else: statements that were slow or failed stand in it.
+pub(super) fn open_log(layout: &Layout) -> io::Result<fs::File> {
+    fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&layout.log)
 }
 
 async fn initdb(layout: &Layout) -> Result<(), Error> {

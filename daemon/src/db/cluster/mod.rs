@@ -159,6 +159,8 @@ async fn keep_running(layout: Layout, server: Arc<Mutex<Option<Server>>>) {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
     use crate::db::{Config, Db};
     use crate::{clock::Clock, events::Events};
@@ -170,6 +172,10 @@ mod tests {
         let db = Db::start(&Config::default(), state.path(), Events::new(Clock::new()), &tasks).await.unwrap();
         let client = db.client().await.unwrap();
         client.execute("CREATE TABLE kept (n int)", &[]).await.unwrap();
+        let logged: String = client.query_one("SHOW log_parameter_max_length", &[]).await.unwrap().get(0);
+        assert_eq!(logged, "0", "parameters are secrets");
+        let log = std::fs::metadata(state.path().join("postgres/postgres.log")).unwrap();
+        assert_eq!(log.permissions().mode() & 0o777, 0o600);
         let pid = read_pid(state.path());
 
         kill(pid, rustix::process::Signal::KILL);

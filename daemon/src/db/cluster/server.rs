@@ -15,7 +15,7 @@ use tokio::{
 };
 use tokio_postgres::NoTls;
 
-use super::{Error, Layout};
+use super::{Error, Layout, install::open_log};
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -46,7 +46,7 @@ impl Server {
         // `setpriv --pdeathsig` ends the server with a killed hub; `Command` can do that only with unsafe code.
         let program = Path::new("/usr/bin/setpriv");
         let failed = |source| Error::Spawn { program: program.to_owned(), source };
-        let log = fs::OpenOptions::new().append(true).create(true).open(&layout.log).map_err(failed)?;
+        let log = open_log(layout).map_err(failed)?;
         let mut command = Command::new(program);
         if let Some((uid, gid)) = layout.account.other {
             command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups");
