@@ -4,7 +4,7 @@
 //! leaves an empty folder: without this, everything recorded would look deleted, and new recordings would fill the
 //! wrong disk.
 
-use std::{fs, io, path::Path};
+use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path};
 
 use uuid::Uuid;
 
@@ -15,6 +15,9 @@ use crate::outcome::chain;
 const MARKER: &str = ".larder-recordings";
 /// In the state folder.
 const EXPECTED: &str = "recordings.id";
+
+/// For the daemon's own people, as its socket is: footage of a home is nobody else's.
+const MODE: u32 = 0o750;
 
 /// Reads the marker back, making it on first use.
 ///
@@ -28,7 +31,7 @@ pub(super) fn check(root: &Path, state: &Path) -> Result<(), String> {
         (Some(found), Some(wanted)) if found == wanted => writable(root),
         (Some(found), None) => keep(&expected, found),
         (None, None) => {
-            fs::create_dir_all(root).map_err(|error| format!("cannot make {}: {error}", root.display()))?;
+            make(root).map_err(|error| format!("cannot make {}: {error}", root.display()))?;
             let id = Uuid::new_v4();
             keep(&marker, id)?;
             keep(&expected, id)
@@ -40,6 +43,12 @@ pub(super) fn check(root: &Path, state: &Path) -> Result<(), String> {
             expected.display()
         )),
     }
+}
+
+/// Makes the folder; one that is there keeps the mode that a person gave it.
+fn make(root: &Path) -> io::Result<()> {
+    root.parent().map_or(Ok(()), fs::create_dir_all)?;
+    fs::DirBuilder::new().recursive(true).mode(MODE).create(root)
 }
 
 fn writable(root: &Path) -> Result<(), String> {
@@ -63,6 +72,8 @@ fn keep(path: &Path, id: Uuid) -> Result<(), String> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[test]
@@ -84,5 +95,13 @@ mod tests {
         assert_eq!(check(&root, state.path()), Ok(()));
         fs::write(root.join(MARKER), format!("{}", Uuid::new_v4())).unwrap();
         assert!(check(&root, state.path()).is_err());
+    }
+
+    #[test]
+    fn others_on_the_machine_do_not_see_the_recordings() {
+        let state = tempfile::tempdir().unwrap();
+        let root = state.path().join("footage/of/the/fridge");
+        check(&root, state.path()).unwrap();
+        assert_eq!(fs::metadata(&root).unwrap().permissions().mode() & 0o777 & !MODE, 0);
     }
 }
