@@ -4,6 +4,7 @@
 //! ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the recorder
 //! registers its last fragments, requests drain, and the database goes last.
 
+mod descriptors;
 mod follow;
 mod serve;
 
@@ -82,6 +83,7 @@ impl App {
         let clock = Clock::new();
         let events = Events::new(clock.clone());
         let (sources, servers, background) = (Tasks::new(), Tasks::new(), Tasks::new());
+        descriptors::raise(serve::connections(&config));
         let state = config.state();
         let lock = prepare_state(&state)?;
         let hub_key = HubKey::load_or_create(&state)?;

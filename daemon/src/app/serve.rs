@@ -29,6 +29,12 @@ use crate::{
 /// Connections of the local socket and of gRPC; each may carry many calls.
 const GRPC_CONNECTIONS: usize = 256;
 
+/// The most connections that are open at once.
+pub(super) fn connections(config: &Config) -> usize {
+    let web = config.http.max_connections.saturating_mul(2);
+    web.saturating_add(2 * GRPC_CONNECTIONS).saturating_add(config.camera_link.max_connections)
+}
+
 /// What several routers share.
 pub(super) struct Shared {
     pub(super) config: Config,
