@@ -118,6 +118,8 @@ impl Shared {
 
     fn pages(&self, rpc: axum::Router, parts: Parts) -> anyhow::Result<http::Parts> {
         let directory = self.directory.clone();
+        let recorder = metrics::install()?;
+        self.servers.spawn_until_stop(metrics::keep_small(recorder.clone()));
         Ok(http::Parts {
             rpc,
             hls: hls::routes(hls::Deps {
@@ -133,7 +135,7 @@ impl Shared {
                 tasks: self.servers.clone(),
             },
             parts,
-            metrics: metrics::Metrics { recorder: metrics::install()?, hub: self.hub.clone() },
+            metrics: metrics::Metrics { recorder, hub: self.hub.clone() },
             authority: self.certs.authority_pem().map(str::to_owned),
         })
     }

@@ -3,6 +3,7 @@
 use std::{
     fmt::Write as _,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use axum::{Router, extract::State, response::IntoResponse, routing::get};
@@ -13,6 +14,9 @@ use crate::hub::{Hub, Presence, Snapshot};
 
 /// The text format's own version (prometheus.io/docs/instrumenting/exposition_formats).
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// How often measured times are summed up.
+const UPKEEP: Duration = Duration::from_secs(5);
 
 /// Method and pattern of each route here.
 pub(super) const ROUTES: &[(&str, &str)] = &[("GET", "/metrics")];
@@ -41,12 +45,20 @@ pub fn install() -> Result<PrometheusHandle, BuildError> {
     Ok(recorder)
 }
 
+/// Sums up the measured times again and again: until then the recorder keeps each one, and nobody may ever ask for
+/// `/metrics`. Never ends.
+pub async fn keep_small(recorder: PrometheusHandle) {
+    loop {
+        tokio::time::sleep(UPKEEP).await;
+        recorder.run_upkeep();
+    }
+}
+
 pub(super) fn routes(metrics: Metrics) -> Router {
     Router::new().route("/metrics", get(render)).with_state(metrics)
 }
 
 async fn render(State(metrics): State<Metrics>) -> impl IntoResponse {
-    metrics.recorder.run_upkeep();
     let mut snapshots: Vec<Snapshot> = metrics.hub.topics().iter().map(|topic| topic.snapshot()).collect();
     snapshots.sort_by_key(|snapshot| snapshot.camera);
     let text = metrics.recorder.render() + &cameras(&snapshots);
