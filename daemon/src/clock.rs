@@ -32,6 +32,8 @@ struct Inner {
 struct Anchor {
     monotonic: Instant,
     wall_us: i64,
+    /// Correction of a small difference, for one [`CHECK`] at most.
+    slew_ppm: i64,
 }
 
 impl Default for Clock {
@@ -49,7 +51,7 @@ impl Clock {
 
     /// A clock on another wall clock, for tests.
     pub fn with_wall(wall: impl Fn() -> SystemTime + Send + Sync + 'static) -> Self {
-        let anchor = Anchor { monotonic: Instant::now(), wall_us: unix_us(wall()) };
+        let anchor = Anchor { monotonic: Instant::now(), wall_us: unix_us(wall()), slew_ppm: 0 };
         Self(Arc::new(Inner { anchor: Mutex::new(anchor), wall: Box::new(wall), epoch: watch::Sender::new(0) }))
     }
 
@@ -93,15 +95,15 @@ impl Clock {
         let mut anchor = self.anchor();
         let ours = anchor.at(now);
         let difference = wall - ours;
-        let elapsed = i64::try_from(now.duration_since(anchor.monotonic).as_micros()).unwrap_or(i64::MAX);
         if difference.unsigned_abs() > u64::try_from(STEP.as_micros()).unwrap_or(u64::MAX) {
-            *anchor = Anchor { monotonic: now, wall_us: wall };
+            *anchor = Anchor { monotonic: now, wall_us: wall, slew_ppm: 0 };
             drop(anchor);
             self.0.epoch.send_modify(|epoch| *epoch += 1);
             return Some(difference / 1000);
         }
-        let most = elapsed.saturating_mul(SLEW_PPM) / 1_000_000;
-        *anchor = Anchor { monotonic: now, wall_us: ours + difference.clamp(-most, most) };
+        // By its rate, never by a jump: that would give times before ones that were given already.
+        let slew_ppm = (difference * 1_000_000 / us(CHECK)).clamp(-SLEW_PPM, SLEW_PPM);
+        *anchor = Anchor { monotonic: now, wall_us: ours, slew_ppm };
         None
     }
 
@@ -114,9 +116,14 @@ impl Anchor {
     fn at(&self, instant: Instant) -> i64 {
         let forward = instant.checked_duration_since(self.monotonic);
         let backward = self.monotonic.checked_duration_since(instant);
-        let us = |duration: Option<Duration>| i64::try_from(duration.unwrap_or_default().as_micros()).unwrap_or(0);
-        self.wall_us + us(forward) - us(backward)
+        let forward = us(forward.unwrap_or_default());
+        let slewed = forward.min(us(CHECK)) * self.slew_ppm / 1_000_000;
+        self.wall_us + forward + slewed - us(backward.unwrap_or_default())
     }
+}
+
+fn us(duration: Duration) -> i64 {
+    i64::try_from(duration.as_micros()).unwrap_or(0)
 }
 
 fn unix_us(time: SystemTime) -> i64 {
@@ -162,6 +169,10 @@ mod tests {
         wall.fetch_add(1_000_000 - 200_000, Ordering::Relaxed);
         assert_eq!(clock.check(), None);
         assert_eq!(clock.epoch(), 0);
-        assert_eq!(clock.now().as_microsecond() - before.as_microsecond(), 1_000_000 - 500);
+        assert_eq!(clock.now().as_microsecond() - before.as_microsecond(), 1_000_000, "not earlier than just before");
+        tokio::time::advance(CHECK).await;
+        assert_eq!(clock.now().as_microsecond() - before.as_microsecond(), 1_250_000 - 125);
+        tokio::time::advance(CHECK).await;
+        assert_eq!(clock.now().as_microsecond() - before.as_microsecond(), 1_500_000 - 125, "a late check overdoes it");
     }
 }
