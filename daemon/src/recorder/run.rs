@@ -199,22 +199,13 @@ impl Feed {
     /// Gives a picture to the encoder, unless it ends the run.
     async fn take(&mut self, frame: &Arc<Frame>, topic: &Topic) -> Option<Stop> {
         if let Some(last) = self.last {
-            if frame.clock_epoch != self.first.clock_epoch {
-                return Some(Stop::carrying(EndReason::ClockStepped, Arc::clone(frame)));
-            }
-            if (frame.width, frame.height) != (self.first.width, self.first.height) {
-                return Some(Stop::carrying(EndReason::SizeChanged, Arc::clone(frame)));
-            }
-            if day(frame.captured_at) != day(self.started_at) {
-                return Some(Stop::carrying(EndReason::Midnight, Arc::clone(frame)));
-            }
-            let since = Duration::try_from(frame.captured_at.duration_since(last)).unwrap_or_default();
-            if since.is_zero() {
-                self.dropped += 1;
-                return None;
-            }
-            if since >= silence(topic.interval()) {
-                return Some(Stop::carrying(EndReason::Stalled, Arc::clone(frame)));
+            match fit(&self.first, last, frame, silence(topic.interval())) {
+                Fit::Next => {}
+                Fit::Late => {
+                    self.dropped += 1;
+                    return None;
+                }
+                Fit::Ends(reason) => return Some(Stop::carrying(reason, Arc::clone(frame))),
             }
         }
         let at_ms = self.at_ms(frame.captured_at)?;
@@ -281,6 +272,39 @@ impl Feed {
         }
         collected
     }
+}
+
+/// What a picture is to the run it comes to.
+#[derive(Debug, Eq, PartialEq)]
+enum Fit {
+    /// It goes on the run.
+    Next,
+    /// It is not after the one before.
+    Late,
+    /// It ends the run and begins the next.
+    Ends(EndReason),
+}
+
+/// What `frame` is to the run that began with `first` and came to `last`.
+fn fit(first: &Frame, last: Timestamp, frame: &Frame, silence: Duration) -> Fit {
+    if frame.clock_epoch != first.clock_epoch {
+        return Fit::Ends(EndReason::ClockStepped);
+    }
+    // Before what begins a run at once: it would begin before this one's end.
+    if frame.captured_at <= last {
+        return Fit::Late;
+    }
+    // And a silence is a gap, whatever ended it.
+    if Duration::try_from(frame.captured_at.duration_since(last)).unwrap_or_default() >= silence {
+        return Fit::Ends(EndReason::Stalled);
+    }
+    if (frame.width, frame.height) != (first.width, first.height) {
+        return Fit::Ends(EndReason::SizeChanged);
+    }
+    if day(frame.captured_at) != day(first.captured_at) {
+        return Fit::Ends(EndReason::Midnight);
+    }
+    Fit::Next
 }
 
 /// What ended the run: a failure goes before what feeding saw.
@@ -360,4 +384,60 @@ fn absence(topic: &Topic) -> EndReason {
 
 fn day(at: Timestamp) -> i64 {
     at.as_second().div_euclid(86_400)
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::clock::from_us;
+
+    /// 2026-06-01 00:00:00 UTC.
+    const MIDNIGHT: i64 = 1_780_272_000_000_000;
+
+    fn frame(us: i64) -> Frame {
+        let at = from_us(us);
+        let jpeg = Bytes::from_static(b"picture");
+        Frame { sequence: 0, captured_at: at, received_at: at, clock_epoch: 3, width: 640, height: 480, jpeg }
+    }
+
+    fn fit_of(first: i64, last: i64, frame: &Frame) -> Fit {
+        fit(&self::frame(first), from_us(last), frame, SILENCE)
+    }
+
+    #[test]
+    fn a_run_ends_with_the_first_picture_of_another_utc_day() {
+        assert_eq!(from_us(MIDNIGHT).to_string(), "2026-06-01T00:00:00Z");
+        let first = MIDNIGHT - 3_600_000_000;
+        assert_eq!(fit_of(first, MIDNIGHT - 100_000, &frame(MIDNIGHT - 1)), Fit::Next);
+        assert_eq!(fit_of(first, MIDNIGHT - 100_000, &frame(MIDNIGHT)), Fit::Ends(EndReason::Midnight));
+        assert_eq!(fit_of(MIDNIGHT, MIDNIGHT, &frame(MIDNIGHT + 100_000)), Fit::Next);
+    }
+
+    #[test]
+    fn a_picture_of_another_epoch_ends_the_run_whatever_its_time() {
+        for us in [-3_600_000_000, 0, 100_000, 3_600_000_000] {
+            let stepped = Frame { clock_epoch: 4, ..frame(MIDNIGHT + us) };
+            assert_eq!(fit_of(MIDNIGHT, MIDNIGHT, &stepped), Fit::Ends(EndReason::ClockStepped), "{us}");
+        }
+    }
+
+    #[test]
+    fn a_picture_before_the_last_begins_no_run_that_overlaps() {
+        assert_eq!(fit_of(MIDNIGHT, MIDNIGHT + 50_000, &frame(MIDNIGHT - 1)), Fit::Late, "of the day before");
+        let larger = Frame { width: 800, height: 600, ..frame(MIDNIGHT + 40_000) };
+        assert_eq!(fit_of(MIDNIGHT, MIDNIGHT + 50_000, &larger), Fit::Late, "of another size");
+        assert_eq!(fit_of(MIDNIGHT, MIDNIGHT, &frame(MIDNIGHT)), Fit::Late);
+    }
+
+    #[test]
+    fn a_silence_is_a_gap_also_when_size_or_day_change_behind_it() {
+        let first = MIDNIGHT - 10_000_000;
+        let last = MIDNIGHT - 1_000_000;
+        assert_eq!(fit_of(first, last, &frame(MIDNIGHT + 4_000_000)), Fit::Ends(EndReason::Stalled));
+        let larger = |us| Frame { width: 800, height: 600, ..frame(us) };
+        assert_eq!(fit_of(first, last, &larger(last + 5_000_000)), Fit::Ends(EndReason::Stalled));
+        assert_eq!(fit_of(first, last, &larger(last + 100_000)), Fit::Ends(EndReason::SizeChanged));
+    }
 }
