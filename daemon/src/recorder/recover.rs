@@ -172,13 +172,14 @@ pub(super) fn segment_files(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, 
 
 /// Fragments of a run up to its newest, also those that were deleted before it.
 fn count(on_disk: &RunOnDisk) -> Result<u32, DiskError> {
-    let Some((start, _)) = segment_files(&on_disk.folder)?.pop() else { return Ok(0) };
-    let newest = segments(on_disk, Some(start), false)?;
-    let fragments = |segment: &Segment| {
-        let before = segment.first_sequence - on_disk.run.first_sequence;
-        u32::try_from(before).unwrap_or_default() + u32::try_from(segment.fragments.len()).unwrap_or(u32::MAX)
-    };
-    Ok(newest.last().map_or(0, fragments))
+    // A full disk leaves a file without a whole fragment behind: it does not count, and those before it do.
+    for (start, _) in segment_files(&on_disk.folder)?.into_iter().rev() {
+        if let Some(newest) = segments(on_disk, Some(start), false)?.last() {
+            let before = u32::try_from(newest.first_sequence - on_disk.run.first_sequence).unwrap_or_default();
+            return Ok(before + u32::try_from(newest.fragments.len()).unwrap_or(u32::MAX));
+        }
+    }
+    Ok(0)
 }
 
 /// Reads a run's segments from `from` on, all closed. With `repair`, what follows the last whole fragment is cut off,
@@ -380,6 +381,18 @@ pub(super) mod tests {
             to_last_picture: Duration::from_secs(1),
             pictures: 2,
         }
+    }
+
+    #[test]
+    fn a_file_that_a_full_disk_left_empty_does_not_set_the_counts_back() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, folder) = interrupted(root.path(), 30);
+        let camera_folder = root.path().join(run.camera.to_string());
+        let known = camera(&camera_folder).unwrap();
+        fs::remove_file(camera_folder.join("ordinals.json")).unwrap();
+        let next = run.started_at + Duration::from_secs(60);
+        fs::write(folder.join(format!("{}{SEGMENT_SUFFIX}", next.as_microsecond())), b"").unwrap();
+        assert_eq!(camera(&camera_folder).unwrap().ordinals, known.ordinals);
     }
 
     #[test]
