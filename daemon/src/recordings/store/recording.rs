@@ -70,7 +70,7 @@ impl Store {
     }
 
     /// Writes a segment down as it is now: called after every fragment, so that it can be played. A closed segment
-    /// is never opened again.
+    /// is never opened again: what was written late about its beginning says less than it does.
     ///
     /// # Errors
     /// When the database is away, or the run has no row.
@@ -84,7 +84,8 @@ impl Store {
                  ON CONFLICT (run_id, started_at) DO UPDATE
                  SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes,
                      fragments = excluded.fragments, fragment_index = excluded.fragment_index,
-                     closed = segments.closed OR excluded.closed",
+                     closed = excluded.closed
+                 WHERE excluded.closed OR NOT segments.closed",
             )
             .await?;
         let size = super::signed(segment.fragments.size_bytes());
