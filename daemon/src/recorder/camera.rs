@@ -254,15 +254,11 @@ impl CameraTask {
     }
 
     async fn judge(&mut self, ended: Ended) {
-        self.carried = ended.carried;
-        let gap = match (&self.carried, ended.reason.gap()) {
-            (_, Some(reason)) => Some(reason),
-            (None, None) => Some(GapReason::HubDown),
-            (Some(_), None) => None,
-        };
-        if let Some(reason) = gap.filter(|_| ended.fragments > 0) {
+        // Also behind a run without a fragment: the one before it may have ended without a gap.
+        if let Some(reason) = gap_behind(&ended) {
             self.shared.not_recording_since(self.camera, ended.ended_at, reason);
         }
+        self.carried = ended.carried;
         if ended.reason == EndReason::EncoderFailed {
             self.failures = if ended.lasted >= WORKS { 1 } else { self.failures.saturating_add(1) };
             let pause = pause(self.failures, Uuid::new_v4().as_bytes()[0]);
@@ -276,6 +272,11 @@ impl CameraTask {
             self.topic_over().await;
         }
     }
+}
+
+/// The reason of the gap that begins at a run's end, unless the next run follows at once.
+fn gap_behind(ended: &Ended) -> Option<GapReason> {
+    ended.reason.gap().or_else(|| ended.carried.is_none().then_some(GapReason::HubDown))
 }
 
 /// Doubled from [`FIRST_PAUSE`] up to [`LONGEST_PAUSE`], three quarters to five quarters of it by chance.
@@ -294,6 +295,25 @@ fn absence(topic: &Topic) -> GapReason {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_run_without_a_fragment_leaves_a_gap_unless_the_next_follows_at_once() {
+        let at = crate::clock::from_us(1_780_000_000_000_000);
+        let ended = |reason, carried| Ended {
+            reason,
+            ended_at: at,
+            fragments: 0,
+            carried,
+            topic_over: false,
+            lasted: Duration::ZERO,
+        };
+        let jpeg = bytes::Bytes::new();
+        let (width, height) = (640, 480);
+        let frame = Frame { sequence: 1, captured_at: at, received_at: at, clock_epoch: 0, width, height, jpeg };
+        assert_eq!(gap_behind(&ended(EndReason::EncoderFailed, None)), Some(GapReason::EncoderFailed));
+        assert_eq!(gap_behind(&ended(EndReason::Midnight, None)), Some(GapReason::HubDown));
+        assert_eq!(gap_behind(&ended(EndReason::Midnight, Some(Arc::new(frame)))), None);
+    }
 
     #[test]
     fn pauses_double_up_to_a_minute() {
