@@ -97,6 +97,16 @@ pub struct Space {
     pub free_bytes: u64,
 }
 
+impl Space {
+    /// Bytes that are missing so that `floor_bytes` stay free; 0 when none are.
+    pub(super) fn short_of(self, floor_bytes: u64) -> u64 {
+        floor_bytes.saturating_sub(self.free_bytes)
+    }
+}
+
+/// Tells how full a file system is; another one in tests.
+pub(super) type Probe = Box<dyn Fn(&Path) -> io::Result<Space> + Send + Sync>;
+
 /// How full the file system of `path` is.
 pub(super) fn space(path: &Path) -> io::Result<Space> {
     let stat = rustix::fs::statvfs(path)?;

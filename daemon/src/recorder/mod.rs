@@ -157,12 +157,17 @@ struct Handle {
 impl Recorder {
     /// Starts it. Never fails: what is wrong shows in [`Recorder::status`] and is tried again.
     pub fn start(config: &Config, deps: Deps) -> Self {
+        Self::start_with(config, deps, Box::new(disk::space))
+    }
+
+    fn start_with(config: &Config, deps: Deps, probe: disk::Probe) -> Self {
         let (rows, writer) = rows::Rows::new(deps.recordings.clone());
         let missed = rows.missed();
         let shared = Shared::new(Ingredients {
             settings: ffmpeg::Settings::new(config),
             root: deps.root,
             floor_bytes: config.floor_bytes(),
+            probe,
             hub: deps.hub,
             clock: deps.clock,
             events: deps.events,
@@ -317,7 +322,7 @@ impl Recorder {
             ready: detail.is_empty(),
             detail,
             root: shared.root.clone(),
-            space: disk::space(&shared.root).unwrap_or_default(),
+            space: shared.space().unwrap_or_default(),
             floor_bytes: shared.floor_bytes,
             recordings_bytes: shared.recordings_bytes(),
             recording: self.cameras().tasks.values().filter(|handle| handle.state.borrow().recording).count(),

@@ -100,11 +100,13 @@ pub(super) async fn limits(
 
 /// Makes room on the file system, if it is needed.
 pub(super) async fn floor(shared: &Arc<Shared>) -> Result<Deleted, DeleteError> {
-    let free = shared.free_bytes();
-    if free >= shared.floor_bytes {
+    // A file system that does not tell is in trouble, and no reason to delete anything.
+    let space = shared.space().map_err(DiskError::folder(&shared.root))?;
+    let short = space.short_of(shared.floor_bytes);
+    if short == 0 {
         return Ok(Deleted::default());
     }
-    let needed = shared.floor_bytes.saturating_add(HEADROOM) - free;
+    let needed = short.saturating_add(HEADROOM);
     let deleted = while_so(shared, None, |_, before| before < needed).await?;
     if deleted.segments > 0 {
         tracing::info!(segments = deleted.segments, bytes = deleted.bytes, "old recordings made room for new ones");

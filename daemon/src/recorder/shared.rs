@@ -2,6 +2,7 @@
 
 use std::{
     collections::HashMap,
+    io,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -11,7 +12,7 @@ use larder_proto::wire::CameraId;
 use tokio::sync::Notify;
 
 use super::{
-    disk,
+    disk::{self, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
     rows::{Row, Rows},
@@ -27,6 +28,7 @@ use crate::{
 pub(super) struct Shared {
     pub(super) root: PathBuf,
     pub(super) floor_bytes: u64,
+    probe: disk::Probe,
     pub(super) hub: Hub,
     pub(super) clock: Clock,
     pub(super) events: Events,
@@ -67,6 +69,7 @@ pub(super) struct Ingredients {
     pub(super) settings: Settings,
     pub(super) root: PathBuf,
     pub(super) floor_bytes: u64,
+    pub(super) probe: disk::Probe,
     pub(super) hub: Hub,
     pub(super) clock: Clock,
     pub(super) events: Events,
@@ -80,6 +83,7 @@ impl Shared {
         Arc::new(Self {
             root: from.root,
             floor_bytes: from.floor_bytes,
+            probe: from.probe,
             hub: from.hub,
             clock: from.clock,
             events: from.events,
@@ -248,7 +252,7 @@ impl Shared {
 
     /// Whether a segment may be begun; asks retention for room when there is not enough.
     pub(super) async fn has_room(&self) -> bool {
-        if self.free_bytes() >= self.floor_bytes {
+        if self.is_above_floor() {
             return true;
         }
         let made = self.room_made.notified();
@@ -256,15 +260,21 @@ impl Shared {
         made.as_mut().enable();
         self.make_room.notify_one();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(3), made).await;
-        let room = self.free_bytes() >= self.floor_bytes;
+        let room = self.is_above_floor();
         if !room {
             self.set_full(true);
         }
         room
     }
 
-    pub(super) fn free_bytes(&self) -> u64 {
-        disk::space(&self.root).map_or(0, |space| space.free_bytes)
+    /// How full the recordings' file system is.
+    pub(super) fn space(&self) -> io::Result<Space> {
+        (self.probe)(&self.root)
+    }
+
+    /// Whether recording may go on. Not on a file system that does not tell.
+    pub(super) fn is_above_floor(&self) -> bool {
+        self.space().is_ok_and(|space| space.short_of(self.floor_bytes) == 0)
     }
 
     /// Why the camera may not be recorded whatever it sends.

@@ -148,7 +148,11 @@ impl Bed {
 fn start(store: &Store, hub: &Hub, clock: &Clock, tasks: &Tasks, state: &Path) -> Recorder {
     // A name of its own, so that this test's ffmpeg is found among others.
     let config = Config { ffmpeg: state.join("ffmpeg"), free_mib: 0, ..Config::default() };
-    let deps = Deps {
+    Recorder::start(&config, deps(store, hub, clock, tasks, state))
+}
+
+fn deps(store: &Store, hub: &Hub, clock: &Clock, tasks: &Tasks, state: &Path) -> Deps {
+    Deps {
         hub: hub.clone(),
         clock: clock.clone(),
         events: Events::new(clock.clone()),
@@ -156,8 +160,7 @@ fn start(store: &Store, hub: &Hub, clock: &Clock, tasks: &Tasks, state: &Path) -
         recordings: store.clone(),
         root: state.join("recordings"),
         state: state.to_owned(),
-    };
-    Recorder::start(&config, deps)
+    }
 }
 
 fn which(program: &str) -> std::path::PathBuf {
@@ -419,5 +422,68 @@ async fn limits_take_the_oldest_leave_what_is_pinned_and_finish_what_was_interru
     let ordinals = Ordinals::read(&shared.camera_folder(bed.camera)).unwrap();
     assert_eq!((ordinals.next_run, ordinals.next_sequence), (5, 1120));
     drop(upkeep);
+    bed.end().await;
+}
+
+/// A file system that says how much is free, or nothing.
+#[derive(Clone)]
+struct Gauge(Arc<Mutex<Option<u64>>>);
+
+impl Gauge {
+    fn set(&self, free_bytes: Option<u64>) {
+        *self.0.lock().unwrap() = free_bytes;
+    }
+
+    fn probe(&self) -> disk::Probe {
+        let free = Arc::clone(&self.0);
+        Box::new(move |_| {
+            let free_bytes = free.lock().unwrap().ok_or(std::io::ErrorKind::NotConnected)?;
+            Ok(Space { total_bytes: 1 << 40, free_bytes })
+        })
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room() {
+    let mut bed = Bed::start().await;
+    assert!(bed.recorder.close(Duration::from_secs(10)).await);
+    let config = Config { ffmpeg: bed.state.path().join("ffmpeg"), free_mib: 100, ..Config::default() };
+    let floor = config.floor_bytes();
+    let gauge = Gauge(Arc::new(Mutex::new(Some(floor))));
+    let deps = deps(&bed.bench.store, &bed.hub, &bed.clock, &bed.tasks, bed.state.path());
+    bed.recorder = Recorder::start_with(&config, deps, gauge.probe());
+    eventually("the floor itself is room enough", async || bed.recorder.status().ready).await;
+    let (run, folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 120);
+    bed.want(Mode::Off);
+    eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 4)).await;
+    let left = |folder: &Path| recover::segment_files(folder).unwrap().len();
+    let shared = Arc::clone(&bed.recorder.0.shared);
+
+    // Nobody knows how full it is: nothing is deleted, and nothing is begun.
+    gauge.set(None);
+    shared.make_room.notify_one();
+    eventually("recording stops", async || !bed.recorder.status().ready).await;
+    assert!(!shared.has_room().await);
+    assert_eq!(left(&folder), 4);
+
+    let first_minute = run.started_at..run.started_at + Duration::from_secs(10);
+    bed.bench.store.pin(bed.camera, &first_minute, "").await.unwrap();
+    gauge.set(Some(floor - 1));
+    shared.make_room.notify_one();
+    eventually("all but what is pinned is gone", async || left(&folder) == 1).await;
+    let status = bed.recorder.status();
+    assert!(status.detail.contains("the disk is full"), "{}", status.detail);
+    bed.want(Mode::Continuous);
+    bed.send(START, false);
+    eventually("the gap has its reason", async || {
+        let gap = bed.bench.store.gap_open(bed.camera).await.unwrap();
+        gap.is_some_and(|gap| gap.reason == GapReason::DiskFull)
+    })
+    .await;
+
+    gauge.set(Some(floor));
+    shared.make_room.notify_one();
+    eventually("there is room", async || bed.recorder.status().ready).await;
+    bed.begin(START + 1_000_000).await;
     bed.end().await;
 }

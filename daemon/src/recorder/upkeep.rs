@@ -109,7 +109,7 @@ impl Upkeep {
         if let Err(error) = retention::floor(&shared).await {
             tracing::warn!(error = chain(&error), "no room could be made");
         }
-        shared.set_full(shared.free_bytes() < shared.floor_bytes);
+        shared.set_full(!shared.is_above_floor());
         if due.limits <= Instant::now() {
             due.limits = Instant::now() + LIMITS;
             if let Err(error) = self.limits(trust).await {
