@@ -2,9 +2,11 @@
 
 use std::{
     collections::{HashMap, HashSet},
+    path::{Path, PathBuf},
     sync::Arc,
 };
 
+use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error;
 
@@ -12,11 +14,13 @@ use super::{
     collect::blocking,
     commit::remove_run,
     disk::DiskError,
+    marker,
     recover::{self, RunOnDisk},
     shared::Shared,
 };
 use crate::{
     db,
+    outcome::chain,
     recordings::{EndReason, Gap, Run, RunId, Segment, StoredSegment},
 };
 
@@ -29,27 +33,52 @@ pub(super) enum SweepError {
     /// Files could not.
     #[error("the disk failed while recordings were swept")]
     Disk(#[from] DiskError),
+    /// The folder is not the one that was recorded to: nothing that is missing there is gone.
+    #[error("the recordings folder went away while it was swept: {0}")]
+    Away(String),
 }
 
-/// Runs that were found whole, in files and rows, and need no second look while the hub runs.
-#[derive(Default)]
+impl SweepError {
+    /// Whether every other camera would fare the same.
+    fn concerns_all(&self) -> bool {
+        matches!(self, Self::Away(_) | Self::Rows(db::Error::Unavailable(_)))
+    }
+}
+
 pub(super) struct Sweep {
+    /// The state folder, which knows the marker.
+    state: PathBuf,
+    /// Runs that were found whole, in files and rows, and need no second look while the hub runs.
     whole: HashSet<RunId>,
 }
 
 impl Sweep {
-    /// Sweeps every camera whose files were recovered. The caller has read the marker back and holds `upkeep`.
+    pub(super) fn new(state: PathBuf) -> Self {
+        Self { state, whole: HashSet::new() }
+    }
+
+    /// Sweeps every camera whose files were recovered; one that fails does not keep the others from it. The caller
+    /// holds `upkeep`.
     pub(super) async fn run(&mut self, shared: &Arc<Shared>) -> Result<(), SweepError> {
+        let mut failed = None;
         for camera in shared.recovered_cameras() {
-            self.camera(shared, camera).await?;
+            match self.camera(shared, camera).await {
+                Ok(()) => {}
+                Err(error) if error.concerns_all() => return Err(error),
+                Err(error) => {
+                    tracing::warn!(camera.id = %camera, error = chain(&error), "a camera's recordings were not swept");
+                    failed = Some(error);
+                }
+            }
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId) -> Result<(), SweepError> {
+        // Rows before files: a run whose row is known has its folder already, also one that began just now.
+        let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
         let on_disk = blocking(move || recover::runs(&folder, false)).await?;
-        let rows = shared.store.runs_known(camera).await?;
         let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
         let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
         for (at, run) in on_disk.iter().enumerate() {
@@ -58,7 +87,7 @@ impl Sweep {
         }
         for gone in rows.keys().filter(|run| !there.contains(run) && shared.active(**run).is_none()) {
             let segments = shared.store.segments_known(*gone).await?;
-            forget(shared, segments.iter().collect()).await?;
+            self.forget(shared, segments.iter().collect()).await?;
         }
         if let Some(open) = shared.open_gap(camera) {
             let gap = Gap { camera, started_at: open.since, ended_at: None, reason: open.reason };
@@ -127,17 +156,15 @@ impl Sweep {
     ) -> Result<Vec<Segment>, SweepError> {
         let active = shared.active(on_disk.run.id);
         let folder = on_disk.folder.clone();
-        let files = blocking(move || recover::segment_files(&folder)).await;
+        let lengths = blocking(move || lengths(&folder)).await;
         // Retention may have removed the whole run since it was listed.
-        let Ok(files) = files else { return Ok(Vec::new()) };
-        let lengths: HashMap<_, _> =
-            files.iter().map(|(start, path)| (*start, std::fs::metadata(path).map_or(0, |file| file.len()))).collect();
+        let Ok(lengths) = lengths else { return Ok(Vec::new()) };
         let gone = known
             .iter()
             .filter(|row| row.local && !row.deleting && !lengths.contains_key(&row.started_at) && active.is_none());
-        forget(shared, gone.collect()).await?;
+        self.forget(shared, gone.collect()).await?;
         let rows: HashMap<_, _> = known.iter().map(|row| (row.started_at, row)).collect();
-        let wrong = |start: &jiff::Timestamp| match rows.get(start) {
+        let wrong = |start: &Timestamp| match rows.get(start) {
             Some(row) => row.local && !row.deleting && (!row.closed || Some(&row.size_bytes) != lengths.get(start)),
             None => true,
         };
@@ -149,6 +176,20 @@ impl Sweep {
         let mut segments = blocking(move || recover::segments(&on_disk, Some(from), repair)).await?;
         segments.retain(|segment| wanted.contains(&segment.started_at));
         Ok(segments)
+    }
+
+    /// Removes rows whose files are gone. A disk that went away since the sweep began left an empty folder as well: the
+    /// marker is read back each time.
+    async fn forget(&self, shared: &Shared, rows: Vec<&StoredSegment>) -> Result<(), SweepError> {
+        let ids: Vec<i64> = rows.iter().filter(|row| row.local).map(|row| row.id).collect();
+        if ids.is_empty() {
+            return Ok(());
+        }
+        let (root, state) = (shared.root.clone(), self.state.clone());
+        blocking(move || marker::check(&root, &state)).await.map_err(SweepError::Away)?;
+        tracing::warn!(segments = ids.len(), "recorded files are gone; their rows go too");
+        shared.store.remove_segments(&ids).await?;
+        Ok(())
     }
 
     /// The gap between a run that was not written down in time and the next; behind the newest the camera's own task
@@ -164,6 +205,13 @@ impl Sweep {
         }
         Ok(())
     }
+}
+
+/// Bytes of a run's segment files by their starts.
+fn lengths(folder: &Path) -> Result<HashMap<Timestamp, u64>, DiskError> {
+    let files = recover::segment_files(folder)?;
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
+    Ok(files.iter().map(|(start, path)| (*start, length(path))).collect())
 }
 
 fn end(mut on_disk: RunOnDisk) -> Result<Option<RunOnDisk>, DiskError> {
@@ -186,15 +234,4 @@ fn remove_empty(on_disk: &RunOnDisk) {
     if recover::segment_files(&on_disk.folder).is_ok_and(|files| files.is_empty()) {
         let _ = remove_run(&on_disk.folder);
     }
-}
-
-/// Removes rows whose files are gone.
-async fn forget(shared: &Shared, rows: Vec<&StoredSegment>) -> Result<(), SweepError> {
-    let ids: Vec<i64> = rows.iter().filter(|row| row.local).map(|row| row.id).collect();
-    if ids.is_empty() {
-        return Ok(());
-    }
-    tracing::warn!(segments = ids.len(), "recorded files are gone; their rows go too");
-    shared.store.remove_segments(&ids).await?;
-    Ok(())
 }

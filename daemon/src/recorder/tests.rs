@@ -487,3 +487,43 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
     bed.begin(START + 1_000_000).await;
     bed.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_goes_away_during_a_sweep_costs_no_rows() {
+    let bed = Bed::start().await;
+    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    recover::tests::interrupted_of(bed.camera, &bed.root(), 40);
+    bed.want(Mode::Off);
+    eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 2)).await;
+    let shared = &bed.recorder.0.shared;
+    let upkeep = shared.upkeep.lock().await;
+    std::fs::rename(bed.root(), bed.state.path().join("away")).unwrap();
+    std::fs::create_dir(bed.root()).unwrap();
+    let swept = sweep::Sweep::new(bed.state.path().to_owned()).run(shared).await;
+    assert!(matches!(swept, Err(sweep::SweepError::Away(_))), "{swept:?}");
+    assert_eq!(bed.runs().await[0].segments, 2);
+    drop(upkeep);
+    bed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
+    let bed = Bed::start().await;
+    let other = bed.bench.camera("larder").await;
+    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    // Its ordinal is another run's, so that it can have no row.
+    recover::tests::interrupted_of(bed.camera, &bed.root(), 1);
+    let stranger = crate::recordings::testing::run(bed.camera, 4, 0, 0);
+    bed.bench.store.insert_run(&stranger).await.unwrap();
+    recover::tests::interrupted_of(other, &bed.root(), 1);
+    let wanted = |camera| Wanted { camera, mode: Mode::Off, max_age: None, max_bytes: None };
+    bed.recorder.set_wanted(vec![wanted(bed.camera)]);
+    let shared = &bed.recorder.0.shared;
+    eventually("the first is swept first", async || shared.recovered_cameras() == [bed.camera]).await;
+    bed.recorder.set_wanted(vec![wanted(bed.camera), wanted(other)]);
+    eventually("the second is adopted", async || {
+        bed.bench.store.runs(Some(other), None, None, 10).await.unwrap().len() == 1
+    })
+    .await;
+    bed.end().await;
+}

@@ -53,7 +53,7 @@ impl Upkeep {
         let shared = Arc::clone(&self.shared);
         let now = Instant::now();
         let mut due = Due { sweep: Some(now), limits: now, test: self.test_encoder().await };
-        let mut sweep = Sweep::default();
+        let mut sweep = Sweep::new(self.state.clone());
         let mut trust = ClockTrust::new(shared.clock.epoch());
         let mut changes = shared.store.changes();
         loop {
