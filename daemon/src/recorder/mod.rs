@@ -29,7 +29,7 @@ mod upkeep;
 mod wish;
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
@@ -145,6 +145,8 @@ struct Cameras {
     tasks: HashMap<CameraId, Handle>,
     /// Tasks that were told to leave: joined before the camera gets another, loses its files, or the recorder ends.
     leaving: HashMap<CameraId, JoinHandle<()>>,
+    /// Whose files are being deleted or are gone: not recorded, also while they are still named.
+    removed: HashSet<CameraId>,
     closed: bool,
 }
 
@@ -205,8 +207,12 @@ impl Recorder {
         if cameras.closed {
             return;
         }
+        cameras.removed.retain(|removed| wanted.iter().any(|wanted| wanted.camera == *removed));
         for Wanted { camera, mode, .. } in &wanted {
-            let Cameras { tasks, leaving, .. } = &mut *cameras;
+            let Cameras { tasks, leaving, removed, .. } = &mut *cameras;
+            if removed.contains(camera) {
+                continue;
+            }
             let handle = tasks.entry(*camera).or_insert_with(|| self.spawn(*camera, leaving.remove(camera)));
             handle.wish.send_if_modified(|wish| {
                 let changed = wish.mode != *mode;
@@ -284,13 +290,31 @@ impl Recorder {
         retention::delete(shared, marked).await
     }
 
-    /// Stops recording a camera and deletes all its files; its rows go with the camera's.
+    /// Stops recording a camera and deletes all its files; its rows go with the camera's. It is not recorded again
+    /// as long as it is wanted without a break.
     ///
     /// # Errors
     /// When files can't be deleted.
     pub async fn remove_camera(&self, camera: CameraId) -> Result<(), DiskError> {
+        let recorder = self.clone();
+        // A task of its own: whoever asked may go away meanwhile, and half a removal would leave the camera unrecorded.
+        let removing = self.0.shared.tasks.spawn(async move {
+            let removed = recorder.remove_files(camera).await;
+            if removed.is_err() {
+                recorder.cameras().removed.remove(&camera);
+                let wanted = recorder.0.wanted.borrow().clone();
+                recorder.set_wanted(wanted);
+            }
+            removed
+        });
+        let lost = |error| DiskError::folder(&self.0.shared.camera_folder(camera))(std::io::Error::other(error));
+        removing.await.map_err(lost)?
+    }
+
+    async fn remove_files(&self, camera: CameraId) -> Result<(), DiskError> {
         let task = {
             let mut cameras = self.cameras();
+            cameras.removed.insert(camera);
             let handle = cameras.tasks.remove(&camera);
             if let Some(handle) = &handle {
                 handle.wish.send_modify(|wish| wish.leave = true);

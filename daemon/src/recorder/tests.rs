@@ -527,3 +527,16 @@ async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
     .await;
     bed.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_camera_being_removed_is_not_recorded_again_while_it_is_still_named() {
+    let bed = Bed::start().await;
+    bed.want(Mode::Continuous);
+    bed.recorder.remove_camera(bed.camera).await.unwrap();
+    bed.want(Mode::Continuous);
+    assert!(bed.recorder.cameras().tasks.is_empty());
+    bed.recorder.set_wanted(Vec::new());
+    bed.want(Mode::Continuous);
+    assert!(bed.recorder.cameras().tasks.contains_key(&bed.camera));
+    bed.end().await;
+}
