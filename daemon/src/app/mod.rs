@@ -145,7 +145,8 @@ impl App {
     /// Stops everything in order. `false` when something overran the grace period.
     pub async fn stop(self) -> bool {
         let end = Instant::now() + GRACE;
-        let left = || end.saturating_duration_since(Instant::now());
+        // A part that overran must not take the others' last second.
+        let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
         let mut overran = Vec::new();
         if !self.sources.stop(left()).await {
             overran.push("camera link");

@@ -141,7 +141,9 @@ impl Topic {
     /// A reader of every frame from now on. One made after the topic has ended ends at once.
     pub fn tap(&self) -> Tap {
         let (sender, tap) = tap();
-        if self.newest.lock().unwrap_or_else(PoisonError::into_inner).is_some() {
+        // Held while pushing, so that a topic that is closing can't miss it.
+        let open = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if open.is_some() {
             self.taps().push(sender);
         }
         tap

@@ -95,6 +95,12 @@ impl Upkeep {
 
     async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut ClockTrust) {
         let shared = Arc::clone(&self.shared);
+        // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
+        // shows here as an error; then nothing is deleted, and a full disk stops recording.
+        if let Err(error) = retention::floor(&shared).await {
+            tracing::warn!(error = chain(&error), "no room could be made");
+        }
+        shared.set_full(!shared.is_above_floor());
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
             self.missed.take();
             due.sweep = match self.sweep(sweep).await {
@@ -105,11 +111,6 @@ impl Upkeep {
                 }
             };
         }
-        // A database that is away shows here as an error; then nothing is deleted, and a full disk stops recording.
-        if let Err(error) = retention::floor(&shared).await {
-            tracing::warn!(error = chain(&error), "no room could be made");
-        }
-        shared.set_full(!shared.is_above_floor());
         if due.limits <= Instant::now() {
             due.limits = Instant::now() + LIMITS;
             if let Err(error) = self.limits(trust).await {
@@ -120,7 +121,8 @@ impl Upkeep {
 
     async fn sweep(&mut self, sweep: &mut Sweep) -> Result<(), String> {
         let shared = &self.shared;
-        sweep.run(shared).await.map_err(|error| chain(&error))?;
+        // One camera's trouble must not keep deletions from finishing, nor manual recordings from going on.
+        let swept = sweep.run(shared).await.map_err(|error| chain(&error));
         retention::interrupted(shared).await.map_err(|error| chain(&error))?;
         if self.resume_manual.is_some() {
             let manual = shared.store.manual().await.map_err(|error| chain(&error))?;
@@ -128,7 +130,7 @@ impl Upkeep {
                 resume(manual);
             }
         }
-        Ok(())
+        swept
     }
 
     async fn limits(&self, trust: &mut ClockTrust) -> Result<(), retention::DeleteError> {
