@@ -1,19 +1,24 @@
 import type Hls from 'hls.js';
 import type { Fragment } from 'hls.js';
+import { growing } from './growing';
 import { mediaAt, wallAt, type Piece } from './mapping';
 
 /** Where playback stands. */
 export type State = 'idle' | 'loading' | 'ready' | 'end' | 'failed';
 
 const HOUR_MS = 3_600_000;
-/** A recording that goes on is asked for again this often while it is played at its end. */
+/** Where there is nothing yet of a recording that goes on, it is asked for again after this long. */
 const AGAIN_MS = 4000;
+/** The last pictures of an hour are in its list after this long. */
+const LATE_MS = 20_000;
+/** Nearer than this to the end of the list, in seconds, playing waits because there is no more. */
+const EDGE_S = 0.5;
 
 /**
  * Plays a camera's recordings by the clock on the wall.
  *
- * Playlists are asked for by whole hours, which the hub keeps ready once they are over. At the end of an hour,
- * or in a gap, it goes on with what was recorded next.
+ * Playlists are asked for by whole hours, which the hub keeps ready once they are over. That of an hour that goes
+ * on is read again while it is played. At the end of an hour it goes on with what was recorded next.
  */
 export class Playback {
   state = $state<State>('idle');
@@ -27,6 +32,8 @@ export class Playback {
   /** Tells where the next recording begins, at or after a moment. */
   readonly #next: (wall: number) => number | null;
   #video: HTMLVideoElement | null = null;
+  /** Holds the last picture while the next hour loads. */
+  #still: HTMLCanvasElement | null = null;
   #hls: Hls | null = null;
   #hour = 0;
   #pieces: Piece[] = [];
@@ -41,15 +48,17 @@ export class Playback {
     this.#next = next;
   }
 
-  /** Takes the video element it plays in; the returned function gives it back. */
-  attach(video: HTMLVideoElement): () => void {
+  /** Takes the video element it plays in, and what lies beneath it; the returned function gives them back. */
+  attach(video: HTMLVideoElement, still: HTMLCanvasElement): () => void {
     this.#video = video;
+    this.#still = still;
     const listeners: [string, () => void][] = [
       ['timeupdate', () => this.#tell()],
       ['loadedmetadata', () => this.#toStart()],
       ['seeked', () => this.#stands()],
       ['loadeddata', () => this.#stands()],
       ['playing', () => this.#began()],
+      ['waiting', () => this.#waits()],
       ['pause', () => (this.playing = false)],
       ['ended', () => void this.#goOn()],
     ];
@@ -121,6 +130,7 @@ export class Playback {
 
   async #load(at: number) {
     const turn = ++this.#turn;
+    this.#keepStill();
     this.#unload();
     this.state = 'loading';
     this.error = '';
@@ -131,7 +141,9 @@ export class Playback {
     // Fragments are MP4 already, so there is nothing for a worker to do.
     const hls = new Player({
       enableWorker: false,
+      pLoader: growing(Player, () => this.#goesOn()),
       startPosition: 0,
+      liveSyncDuration: 1,
       backBufferLength: 60,
       maxBufferLength: 20,
     });
@@ -144,6 +156,7 @@ export class Playback {
     });
     hls.on(Player.Events.ERROR, (_event, data) => {
       if (!data.fatal) return;
+      if (data.response?.code === 404 && this.#goesOn()) return this.#tryAgain(at);
       this.state = 'failed';
       this.error =
         data.response?.code === 404
@@ -171,6 +184,9 @@ export class Playback {
   #aim() {
     if (this.#wanted === null) return;
     this.#from = mediaAt(this.#pieces, this.#wanted);
+    const last = this.#pieces.at(-1);
+    // What is recorded right now is not in the list yet: begin with the newest that is.
+    if (this.#from === null && last && this.#goesOn()) this.#from = last.start;
     this.#wanted = null;
     if (this.#from === null) void this.#goOn();
     else if (this.#video && this.#video.readyState > 0) this.#toStart();
@@ -201,15 +217,40 @@ export class Playback {
     this.state = 'end';
     this.playing = false;
     if (next === null && Date.now() - end > 30_000) return;
-    // The end of a recording that goes on: there will be more of it.
+    this.#tryAgain(Math.max(end, Date.now() > over ? over : 0), play);
+  }
+
+  /** The end of a recording that goes on: there will be more of it. */
+  #tryAgain(at: number, play = !(this.#video?.paused ?? true)) {
+    this.state = 'end';
+    clearTimeout(this.#again);
     this.#again = setTimeout(() => {
-      void this.#load(end).then(() => (play ? this.#play() : undefined));
+      void this.#load(at).then(() => (play ? this.#play() : undefined));
     }, AGAIN_MS);
+  }
+
+  /** Whether there may yet be more in the list of this hour. */
+  #goesOn(): boolean {
+    return Date.now() < this.#hour + HOUR_MS + LATE_MS;
   }
 
   #began() {
     this.playing = true;
     this.state = 'ready';
+  }
+
+  #waits() {
+    const last = this.#pieces.at(-1);
+    if (!last || !this.#video || this.#video.seeking || this.#from !== null) return;
+    if (this.#video.currentTime > last.start + last.duration - EDGE_S) this.state = 'end';
+  }
+
+  #keepStill() {
+    const [video, still] = [this.#video, this.#still];
+    if (!video || !still || video.readyState < 2) return;
+    still.width = video.videoWidth;
+    still.height = video.videoHeight;
+    still.getContext('2d')?.drawImage(video, 0, 0);
   }
 
   #tell() {
