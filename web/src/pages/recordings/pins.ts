@@ -1,3 +1,4 @@
+import { Code, ConnectError } from '@connectrpc/connect';
 import { timestampFromMs } from '@bufbuild/protobuf/wkt';
 import { recordings } from '../../api/client';
 import { problem } from '../../api/problem';
@@ -8,7 +9,9 @@ const AROUND_MS = 30_000;
 
 /** Keeps the minute around a moment from being deleted, with an Undo. */
 export async function pinAround(camera: string, at: number, changed: () => void) {
-  const range = { from: timestampFromMs(at - AROUND_MS), to: timestampFromMs(at + AROUND_MS) };
+  // A frame's time has fractions of a millisecond, which a timestamp made of milliseconds does not take.
+  const whole = Math.round(at);
+  const range = { from: timestampFromMs(whole - AROUND_MS), to: timestampFromMs(whole + AROUND_MS) };
   try {
     const pin = await recordings.pinRange({ camera, range });
     changed();
@@ -22,8 +25,9 @@ export async function pinAround(camera: string, at: number, changed: () => void)
 export async function unpin(id: string, changed: () => void) {
   try {
     await recordings.unpin({ id });
-    changed();
   } catch (error) {
-    toasts.alarm(problem(error));
+    // Taken away already is as good.
+    if (ConnectError.from(error).code !== Code.NotFound) return toasts.alarm(problem(error));
   }
+  changed();
 }
