@@ -7,6 +7,8 @@ export interface Toast {
 }
 
 const SHOWN_MS = 7000;
+/** What went wrong needs longer to be read. */
+const ALARM_MS = 20_000;
 
 class Toasts {
   list = $state<Toast[]>([]);
@@ -25,8 +27,10 @@ class Toasts {
   }
 
   #add(toast: Toast) {
-    this.list = [...this.list.slice(-2), toast];
-    setTimeout(() => this.dismiss(toast.id), SHOWN_MS);
+    // The same word again takes the place of the first.
+    const others = this.list.filter((other) => other.text !== toast.text);
+    this.list = [...others.slice(-2), toast];
+    setTimeout(() => this.dismiss(toast.id), toast.alarm ? ALARM_MS : SHOWN_MS);
   }
 }
 
