@@ -40,6 +40,11 @@ class CameraBook {
     this.list = this.list.filter((camera) => camera.id !== id);
   }
 
+  /** Takes out a camera of which the hub said that it was removed. */
+  gone(name: string) {
+    this.list = this.list.filter((camera) => camera.name !== name);
+  }
+
   async reload(signal?: AbortSignal) {
     const all: Camera[] = [];
     let pageToken = '';
