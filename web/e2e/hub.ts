@@ -21,6 +21,8 @@ export interface Hub {
   larderctl: (...args: string[]) => Promise<unknown>;
   /** Starts a simulated camera, which is added first. */
   simulate: (camera: string) => Promise<ChildProcess>;
+  /** Starts a simulated camera that was added elsewhere, with its key. */
+  connect: (camera: string, key: string) => ChildProcess;
   stop: () => Promise<void>;
 }
 
@@ -58,17 +60,21 @@ export async function startHub(): Promise<Hub> {
       return found.address;
     };
     const link = address('camera_link');
-    const simulate = async (camera: string) => {
-      const key = join(state, `${camera}.key`);
-      await larderctl('camera', 'add', camera, `--key-file=${key}`);
+    const begin = (camera: string, key: string) => {
       const child = start('larderctl', [
         `--state=${state}`,
-        ...['camera', 'simulate', camera, `--key-file=${key}`, `--link=${link}`],
+        ...['camera', 'simulate', camera, key, `--link=${link}`],
       ]);
       children.push(child);
       return child;
     };
-    return { url: `http://${address('http')}`, larderctl, simulate, stop };
+    const simulate = async (camera: string) => {
+      const file = join(state, `${camera}.key`);
+      await larderctl('camera', 'add', camera, `--key-file=${file}`);
+      return begin(camera, `--key-file=${file}`);
+    };
+    const connect = (camera: string, key: string) => begin(camera, `--key=${key}`);
+    return { url: `http://${address('http')}`, larderctl, simulate, connect, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -101,7 +107,8 @@ function start(name: 'larderd' | 'larderctl', args: string[]): ChildProcess {
   return child;
 }
 
-async function end(child: ChildProcess) {
+/** Ends a program and waits until it is gone. */
+export async function end(child: ChildProcess) {
   if (child.exitCode !== null || child.signalCode !== null) return;
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
