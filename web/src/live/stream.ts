@@ -50,7 +50,7 @@ function connection(camera: string, events: LiveEvents, signal: AbortSignal): Pr
     while (newest && !signal.aborted) {
       const frame: LiveFrame = newest;
       newest = null;
-      await showOne(frame, events);
+      await showOne(frame, events, signal);
       answer(frame);
     }
     showing = false;
@@ -76,7 +76,7 @@ function connection(camera: string, events: LiveEvents, signal: AbortSignal): Pr
   });
 }
 
-async function showOne(frame: LiveFrame, events: LiveEvents) {
+async function showOne(frame: LiveFrame, events: LiveEvents, signal: AbortSignal) {
   let picture: ImageBitmap;
   try {
     picture = await createImageBitmap(new Blob([frame.jpeg], { type: 'image/jpeg' }));
@@ -85,6 +85,7 @@ async function showOne(frame: LiveFrame, events: LiveEvents) {
     events.passedOver(frame);
     return;
   }
-  events.show(picture, frame);
+  // Who looked may have gone while it was decoded.
+  if (!signal.aborted) events.show(picture, frame);
   picture.close();
 }
