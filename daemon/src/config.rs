@@ -130,11 +130,32 @@ mod tests {
         let all: String =
             text.lines().map(|line| line.strip_prefix("#: ").unwrap_or(line)).collect::<Vec<_>>().join("\n");
         let full: Config = toml::from_str(&all).unwrap();
-        assert!(full.state.is_some() && full.database.url.is_some());
+        let shown: toml::Table = toml::from_str(&all).unwrap();
+        for (table, keys) in [
+            ("database", keys(&full.database)),
+            ("camera_link", keys(&full.camera_link)),
+            ("recordings", keys(&full.recordings)),
+            ("http", keys(&full.http)),
+            ("grpc", keys(&full.grpc)),
+            ("tls", keys(&full.tls)),
+            ("access", keys(&full.access)),
+        ] {
+            let shown: Vec<&String> = shown[table].as_table().unwrap().keys().collect();
+            let missing: Vec<_> = keys.iter().filter(|key| !shown.contains(key)).collect();
+            assert!(!keys.is_empty() && missing.is_empty(), "[{table}] lacks {missing:?}");
+        }
+        assert!(full.state.is_some());
         assert_eq!(format!("{:?}", Config::default().http), format!("{:?}", example.http));
         assert_eq!(format!("{:?}", Config::default().grpc), format!("{:?}", example.grpc));
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
+    }
+
+    /// The fields of a flat struct, from how it prints itself.
+    fn keys(table: &impl std::fmt::Debug) -> Vec<String> {
+        let text = format!("{table:#?}");
+        let fields = text.lines().filter_map(|line| line.strip_prefix("    ")?.split_once(": "));
+        fields.map(|(key, _)| key.to_owned()).filter(|key| !key.starts_with(' ')).collect()
     }
 
     #[test]
