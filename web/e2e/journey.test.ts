@@ -130,7 +130,7 @@ test('every page stands in four forms without a fault or a sideways scroll', asy
     for (const [title, path, sign] of PAGES) {
       await shown.goto(`${hub.url}${path}`);
       await shown.locator(sign).first().waitFor();
-      await shown.waitForTimeout(1500);
+      await shown.waitForFunction(isAtRest);
       const beyond = await shown.evaluate(() => document.documentElement.scrollWidth - innerWidth);
       expect(beyond, `${title} on ${name}`).toBeLessThanOrEqual(0);
       await keepPicture(shown, `${title}-${name}`);
@@ -157,6 +157,16 @@ test('who signs out needs the password again, and is then where they were', asyn
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'System' }).waitFor();
 });
+
+/** Whether fonts are there, nothing is loading, and nothing moves but what always does. */
+function isAtRest(): boolean {
+  const moving = document.getAnimations().filter(({ playState, effect }) => {
+    return playState === 'running' && effect?.getTiming().iterations !== Infinity;
+  });
+  return (
+    document.fonts.status === 'loaded' && !document.querySelector('[aria-busy="true"]') && moving.length === 0
+  );
+}
 
 const PAGES = [
   ['home', '/', 'canvas[data-sequence]'],
