@@ -28,7 +28,7 @@ pub struct TargetArgs {
     /// State folder of a hub on this machine [default: ./var, then /var/lib/larder]
     #[arg(long, global = true, env = "LARDER_STATE", value_name = "FOLDER", hide_env = true)]
     pub state: Option<PathBuf>,
-    /// Address of a hub elsewhere, for example https://pi.local:7442
+    /// Address of a hub elsewhere, for example `https://pi.local:7442`
     #[arg(long, global = true, env = "LARDER_HUB", hide_env = true, value_name = "URL")]
     pub hub: Option<String>,
     /// The hub's certificate authority (certs/ca.crt in its state folder) [default: the system's authorities]

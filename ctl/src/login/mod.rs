@@ -24,7 +24,7 @@ pub use trust::{fingerprint, show_authority};
 #[command(after_help = "Without --ca the hub's authority is shown and asked about; compare its fingerprint with what \
     `larderctl authority` says on the hub itself.")]
 pub struct LoginArgs {
-    /// Address of the hub, for example https://pi.local:7442 [default: --hub]
+    /// Address of the hub, for example `https://pi.local:7442` [default: --hub]
     #[arg(value_name = "URL")]
     pub address: Option<String>,
     /// The profile's name [default: the hub's host name]
