@@ -40,7 +40,7 @@ impl ClockMap {
         let sample = i128::from(received_us) - i128::from(t_us);
         self.remember(received_us, sample);
         let target = self.least.front().map_or(sample, |(_, least)| *least);
-        let offset = self.state.map_or(sample, |state| {
+        let offset = self.state.map_or(target, |state| {
             let elapsed = i128::from(received_us - state.last_received);
             let most = elapsed * i128::from(SLEW_PPM) / 1_000_000;
             // Down at once: a higher offset would have this frame captured after it was received.
@@ -50,6 +50,12 @@ impl ClockMap {
         let captured = self.state.map_or(mapped, |state| mapped.max(state.last_captured + 1));
         self.state = Some(State { offset, last_t: t_us, last_received: received_us, last_captured: captured });
         captured
+    }
+
+    /// Learns from a message that is no frame: its `t` is the time of its sending, so it tells the delay of the line,
+    /// before the first frame too.
+    pub(super) fn learn(&mut self, t_us: u64, received_us: i64) {
+        self.remember(received_us, i128::from(received_us) - i128::from(t_us));
     }
 
     /// Forgets everything but where it was, so that times go on rising. For a step of the camera's clock.
@@ -104,6 +110,16 @@ mod tests {
         assert_eq!(map.map(100_000, START + 103_000), START + 103_000);
         let later = map.map(200_000, START + 240_000);
         assert!((START + 203_000..START + 203_100).contains(&later), "the first frame's 80 ms are forgotten");
+    }
+
+    #[test]
+    fn a_message_before_the_first_frame_tells_the_delay_of_the_line() {
+        let mut map = ClockMap::default();
+        map.learn(1_000, START + 3_000);
+        assert_eq!(map.map(100_000, START + 140_000), START + 102_000, "the frame was held up by 38 ms");
+        // A later message with less delay is believed at once.
+        map.learn(150_000, START + 150_500);
+        assert_eq!(map.map(200_000, START + 240_000), START + 200_500);
     }
 
     #[test]

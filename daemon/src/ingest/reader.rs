@@ -185,7 +185,14 @@ impl Reader {
     }
 
     fn take(&mut self, packet: &Packet) -> Result<(), Ended> {
-        match self.parts.incoming.receive(packet)? {
+        let received = self.parts.incoming.receive(packet)?;
+        if let Received::Message(message) = &received
+            && !matches!(message, Message::Frame(_))
+        {
+            self.follow_clock();
+            self.clock_map.learn(packet.header.t_us, self.shared.clock.now().as_microsecond());
+        }
+        match received {
             Received::Message(Message::Frame(frame)) => self.frame(frame)?,
             Received::DamagedFrame => {
                 self.counts.frames += 1;
@@ -219,6 +226,15 @@ impl Reader {
         Ok(())
     }
 
+    /// Times on both sides of a step of the hub's clock do not compare.
+    fn follow_clock(&mut self) {
+        let epoch = self.shared.clock.epoch();
+        if epoch != self.clock_epoch {
+            self.clock_epoch = epoch;
+            self.clock_map.reset();
+        }
+    }
+
     fn frame(&mut self, frame: ReceivedFrame) -> Result<(), Ended> {
         let index = self.counts.frames;
         self.counts.frames += 1;
@@ -230,11 +246,7 @@ impl Reader {
                 return Ok(());
             }
         };
-        let epoch = self.shared.clock.epoch();
-        if epoch != self.clock_epoch {
-            self.clock_epoch = epoch;
-            self.clock_map.reset();
-        }
+        self.follow_clock();
         let received_at = self.shared.clock.now();
         let captured_at = from_us(self.clock_map.map(frame.t_us, received_at.as_microsecond()));
         let jpeg = frame.jpeg.slice(..picture.len);
@@ -243,7 +255,7 @@ impl Reader {
             sequence: 0,
             captured_at,
             received_at,
-            clock_epoch: epoch,
+            clock_epoch: self.clock_epoch,
             width: picture.width,
             height: picture.height,
             jpeg,

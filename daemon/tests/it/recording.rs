@@ -5,7 +5,10 @@ use std::time::Duration;
 use larder_ctl::simulate::{Dial, Link};
 use larder_proto::{
     pb,
-    wire::{CameraId, camera::ByeReason},
+    wire::{
+        CameraId,
+        camera::{ByeReason, Telemetry},
+    },
 };
 use tokio::time::Instant;
 
@@ -54,6 +57,12 @@ async fn irregular_pictures_and_a_pause_of_seven_seconds_keep_their_times() {
     let mut pictures = Pictures::new(320, 240);
     let address = hub.addresses().camera_link.to_string();
     let mut link = Link::connect(&address, &Dial::new(camera, key), clock()).await.unwrap();
+
+    // What a camera says of itself when it connects; it tells the hub the delay of the line as well.
+    for _ in 0..5 {
+        link.send_telemetry(Telemetry::default(), clock()).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 
     // Milliseconds to wait before each picture: uneven, and once seven seconds.
     let mut waits: Vec<u64> = (0..50).map(|n| [20, 33, 140, 61, 250][n % 5]).collect();
