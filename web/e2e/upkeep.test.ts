@@ -20,7 +20,12 @@ let camera: ChildProcess;
 beforeAll(async () => {
   hub = await startHub();
   browser = await startBrowser();
-  context = await browser.newContext({ viewport: { width: 1280, height: 1000 }, colorScheme: 'light' });
+  // As for people who ask for no motion: a drawer that slides moves a button away from under a click.
+  context = await browser.newContext({
+    viewport: { width: 1280, height: 1000 },
+    colorScheme: 'light',
+    reducedMotion: 'reduce',
+  });
   ({ page, errors } = await openPage(context));
 });
 
