@@ -11,6 +11,8 @@ const FILES: &[(&str, &str)] = &[
     ("V1__cameras", include_str!("../../migrations/0001_cameras.sql")),
     ("V2__recordings", include_str!("../../migrations/0002_recordings.sql")),
     ("V3__access", include_str!("../../migrations/0003_access.sql")),
+    ("V4__temperatures", include_str!("../../migrations/0004_temperatures.sql")),
+    ("V5__alarms", include_str!("../../migrations/0005_alarms.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

@@ -20,10 +20,10 @@ const RULES: &[(&str, &[&str])] = &[
     ("hub", &[]),
     ("db", &[]),
     ("certs", &[]),
-    ("ingest", &["hub", "cameras"]),
+    ("ingest", &["hub", "cameras", "temperatures"]),
     // The database for the kinds of its errors and changes alone; rows are the store's.
     ("recorder", &["hub", "recordings", "db"]),
-    ("http", &["hub", "access", "cameras", "recordings"]),
+    ("http", &["hub", "access", "cameras", "recordings", "temperatures"]),
     ("rpc", &[CALLER]),
     ("access", &["db"]),
     ("cameras", &["db"]),
@@ -32,6 +32,16 @@ const RULES: &[(&str, &[&str])] = &[
     ("cameras/watch", &["hub"]),
     ("recordings", &["db"]),
     ("recordings/service", &[CALLER, "cameras", "recorder"]),
+    ("temperatures", &["db"]),
+    ("temperatures/service", &[CALLER, "cameras"]),
+    // An alarm watches what it is about.
+    ("alarms", &["db", "temperatures"]),
+    ("alarms/watch", &["hub", "cameras", "recorder"]),
+    ("alarms/channels", &["mqtt"]),
+    ("alarms/service", &[CALLER, "cameras"]),
+    // A connection to a broker; what is said on it, others know.
+    ("mqtt", &[]),
+    ("home_assistant", &["mqtt", "hub", "cameras", "temperatures", "alarms"]),
     ("system", &[]),
     ("system/service", &[CALLER, "cameras", "hub", "recorder"]),
 ];
