@@ -16,6 +16,7 @@ pub mod parts;
 pub mod pb_time;
 pub mod recorder;
 pub mod recordings;
+pub mod repeats;
 pub mod rpc;
 pub mod secrets;
 pub mod system;

@@ -10,6 +10,8 @@ use http::StatusCode;
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
 
+use crate::repeats;
+
 /// What kind of refusal; the names are gRPC's.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub enum Kind {
@@ -117,9 +119,12 @@ impl Refusal {
 
     fn log(&self) {
         let cause = self.source.as_ref().map(|source| chain(source.as_ref())).unwrap_or_default();
+        // Whoever asks again and again must not fill the log with it.
         match self.kind {
-            Kind::Internal => tracing::error!(cause, "a request failed by our own fault"),
-            Kind::Unavailable => tracing::warn!(cause, reason = self.message, "a request was refused"),
+            Kind::Internal => repeats::say!(error, &cause, { cause }, "a request failed by our own fault"),
+            Kind::Unavailable => {
+                repeats::say!(warn, &self.message, { cause, reason = self.message }, "a request was refused");
+            }
             _ => tracing::debug!(cause, reason = self.message, "a request was refused"),
         }
     }

@@ -26,7 +26,7 @@ use super::{
 use crate::{
     db::{self, Change, Db},
     outcome::{Kind, Refusal, chain},
-    secrets,
+    repeats, secrets,
     tasks::Tasks,
 };
 
@@ -158,7 +158,8 @@ impl Accounts {
         match user {
             Some(user) if right => self.open_session(Some(user)).await,
             _ => {
-                tracing::info!(peer.address = from.map(tracing::field::display), "a sign-in was refused");
+                let from = from.map(tracing::field::display);
+                repeats::say!(info, "", { peer.address = from }, "a sign-in was refused");
                 Err(Error::WrongPassword)
             }
         }
@@ -253,7 +254,8 @@ impl Accounts {
     /// Whether what the gate knows stays stale.
     async fn try_reload(&self) -> bool {
         let failed = self.reload().await.inspect_err(|error| {
-            tracing::warn!(cause = chain(error), "sessions and tokens could not be read; the known ones stay in use");
+            let cause = chain(error);
+            repeats::say!(warn, "", { cause }, "sessions and tokens could not be read; the known ones stay in use");
         });
         failed.is_err()
     }

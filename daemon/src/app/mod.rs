@@ -33,7 +33,7 @@ use crate::{
     hub::Hub,
     ingest,
     recorder::{self, Recorder},
-    recordings,
+    recordings, repeats,
     secrets::HubKey,
     tasks::Tasks,
 };
@@ -99,6 +99,7 @@ impl App {
 
         let hub = Hub::new(clock.clone(), events.clone());
         background.spawn_until_stop(hub.clone().watch_presence());
+        background.spawn_until_stop(repeats::of_the_process().clone().tell_counts());
         background.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
         let root = config.recordings.folder.clone().unwrap_or_else(|| state.join("recordings"));
         let recordings = recordings::Store::new(db.clone());

@@ -7,7 +7,7 @@ use larder_proto::wire::CameraId;
 use tokio::sync::{broadcast::error::RecvError, watch};
 
 use super::{Camera, Error, Key, Store};
-use crate::{db::Change, outcome::chain};
+use crate::{db::Change, outcome::chain, repeats};
 
 /// A pause before a failed reload is tried again.
 const RETRY: Duration = Duration::from_secs(2);
@@ -88,7 +88,7 @@ impl Directory {
                 Err(RecvError::Closed) => return,
             };
             while reload && let Err(error) = self.reload().await {
-                tracing::warn!(cause = chain(&error), "the cameras cannot be read again yet");
+                repeats::say!(warn, "", { cause = chain(&error) }, "the cameras cannot be read again yet");
                 tokio::time::sleep(RETRY).await;
             }
         }

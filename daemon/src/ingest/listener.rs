@@ -78,7 +78,10 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
-                tracing::warn!(%error, "a camera's connection cannot be accepted");
+                let message = "a camera's connection could not be accepted";
+                if let Some(unsaid) = shared.refusals.note(message, "") {
+                    tracing::warn!(%error, unsaid, "{message}");
+                }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
                 continue;
             }

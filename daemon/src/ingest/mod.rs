@@ -9,7 +9,6 @@ mod config;
 mod connection;
 mod listener;
 mod reader;
-mod refusals;
 mod registry;
 mod sampler;
 mod writer;
@@ -31,6 +30,7 @@ use crate::{
     clock::Clock,
     events::{self, Events},
     hub::Hub,
+    repeats::Repeats,
     secrets,
     tasks::Tasks,
 };
@@ -111,7 +111,7 @@ struct Shared {
     tasks: Tasks,
     registry: registry::Registry,
     sampler: sampler::Sampler,
-    refusals: refusals::Refusals,
+    refusals: Repeats,
 }
 
 /// The running camera link; clones share it.
@@ -130,6 +130,8 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Address { address: config.address, source })?;
     let Deps { hub, cameras, clock, events, tasks } = deps;
     let registry = registry::Registry::default();
+    let refusals = Repeats::default();
+    tasks.spawn_until_stop(refusals.clone().tell_counts());
     let shared = Shared {
         config,
         hub,
@@ -138,7 +140,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
         events,
         registry: registry.clone(),
         sampler: sampler::Sampler::start(&tasks),
-        refusals: refusals::Refusals::default(),
+        refusals,
         tasks: tasks.clone(),
     };
     tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
@@ -170,9 +172,10 @@ impl Ingest {
 impl Shared {
     /// Notes a refused connection. `whom`: who it said it is, when a person should look at that camera's key.
     fn refused(&self, peer: SocketAddr, whom: Option<CameraId>, reason: &'static str) {
-        let Some(unlogged) = self.refusals.note(reason) else { return };
+        metrics::counter!("larder_camera_connections_refused_total", "reason" => reason).increment(1);
+        let Some(unsaid) = self.refusals.note("a camera was refused", reason) else { return };
         let camera = whom.map(tracing::field::display);
-        tracing::warn!(camera.id = camera, camera.address = %peer, reason, unlogged, "a camera was refused");
+        tracing::warn!(camera.id = camera, camera.address = %peer, reason, unsaid, "a camera was refused");
         if let Some(camera) = whom {
             let message = format!("a camera at {} was refused: {reason}", peer.ip());
             self.events.tell(events::Kind::CameraRefused, Some(camera), message);

@@ -22,6 +22,7 @@ use crate::{
     db,
     outcome::chain,
     recordings::{Gap, Run, Segment, Store},
+    repeats,
 };
 
 /// Half a minute of sixteen cameras, each with a fragment every two seconds.
@@ -134,7 +135,8 @@ impl Writer {
             self.resume = None;
             if let Err(error) = self.write(row).await {
                 let away = matches!(error, db::Error::Unavailable(_));
-                tracing::warn!(error = chain(&error), "a recording's row was not written; the sweep will");
+                let error = chain(&error);
+                repeats::say!(warn, "", { error }, "a recording's row was not written; the sweep will");
                 self.resume = away.then(|| Instant::now() + PAUSE);
                 self.known = None;
                 self.missed.mark();

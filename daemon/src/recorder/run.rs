@@ -25,6 +25,7 @@ use crate::{
     hub::{Frame, Presence, Tap, Topic},
     outcome::chain,
     recordings::EndReason,
+    repeats,
 };
 
 /// Silence that ends a run: this or three intervals.
@@ -172,8 +173,9 @@ impl Feed {
                 next = timeout(silence, order.tap.next()) => match next {
                     Ok(Some(tapped)) => {
                         if tapped.missed > 0 {
-                            let camera = order.topic.camera();
-                            tracing::warn!(camera.id = %camera, missed = tapped.missed, "the encoder is too slow");
+                            let camera = order.topic.camera().to_string();
+                            let missed = tapped.missed;
+                            repeats::say!(warn, &camera, { camera.id = camera, missed }, "the encoder is too slow");
                         }
                         if let Some(stop) = self.take(&tapped.frame, order.topic).await {
                             return stop;

@@ -18,7 +18,7 @@ use super::{
     sweep::Sweep,
     wish::Wanted,
 };
-use crate::{db::Change, outcome::chain};
+use crate::{db::Change, outcome::chain, repeats};
 
 /// How often room is looked at; the recorder asks earlier when it needs some.
 const LOOK: Duration = Duration::from_secs(10);
@@ -98,7 +98,7 @@ impl Upkeep {
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
         // shows here as an error; then nothing is deleted, and a full disk stops recording.
         if let Err(error) = retention::floor(&shared).await {
-            tracing::warn!(error = chain(&error), "no room could be made");
+            repeats::say!(warn, "", { error = chain(&error) }, "no room could be made");
         }
         shared.set_full(!shared.is_above_floor());
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
@@ -106,7 +106,7 @@ impl Upkeep {
             due.sweep = match self.sweep(sweep).await {
                 Ok(()) => None,
                 Err(error) => {
-                    tracing::warn!(error, "recordings could not be swept; it is tried again");
+                    repeats::say!(warn, "", { error }, "recordings could not be swept; it is tried again");
                     Some(Instant::now() + SWEEP_PAUSE)
                 }
             };
@@ -163,7 +163,7 @@ impl Upkeep {
             shared.set_settings(settings);
         }
         if let Err(complaint) = &result {
-            tracing::error!(complaint, "recording does not work");
+            repeats::say!(error, complaint, { complaint }, "recording does not work");
         }
         let again = result.is_err().then(|| Instant::now() + TEST_AGAIN);
         shared.set_encoder_trouble(result.err());

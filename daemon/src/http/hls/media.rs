@@ -25,6 +25,7 @@ use crate::{
     access::Caller,
     outcome::{Kind, Refusal},
     recordings::{FragmentIndex, RunId, StoredSegment},
+    repeats,
 };
 
 /// A read of the disk; a viewer holds one at a time.
@@ -168,6 +169,7 @@ fn no_run(run: RunId) -> Refusal {
 
 /// A row without its file: just deleted, or the disk is not there.
 fn gone(path: &FilePath, error: std::io::Error) -> Refusal {
-    tracing::warn!(file.path = %path.display(), cause = %error, "a recorded file cannot be read");
+    let name = path.display().to_string();
+    repeats::say!(warn, &name, { file.path = name, cause = %error }, "a recorded file cannot be read");
     Refusal::new(Kind::NotFound, "the recorded file cannot be read").because(error)
 }

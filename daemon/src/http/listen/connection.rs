@@ -34,6 +34,7 @@ use super::{
 use crate::{
     access::{PeerAddress, PeerCredentials, Secure},
     outcome::chain,
+    repeats,
     tasks::Tasks,
 };
 
@@ -111,7 +112,8 @@ pub(super) async fn accept(bound: Bound, serve: Serve, permits: Arc<Semaphore>) 
                 spawn(&serve.tasks, connection, accepted, permit);
             }
             Err(error) => {
-                tracing::warn!(%error, retry_ms = back_off.as_millis(), "a connection could not be accepted");
+                let retry_ms = back_off.as_millis();
+                repeats::say!(warn, "", { %error, retry_ms }, "a connection could not be accepted");
                 tokio::time::sleep(back_off).await;
                 back_off = BACK_OFF_MOST.min(back_off * 2);
             }
