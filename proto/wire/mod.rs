@@ -2,6 +2,10 @@
 
 pub mod camera;
 pub mod jpeg;
+pub mod reading;
+
+#[cfg(test)]
+mod vectors;
 
 use std::{fmt, str::FromStr};
 

@@ -75,12 +75,12 @@ impl CameraState {
     pub const FAILED: Self = Self(1);
 }
 
-/// The highest temperature datagram a camera has sent.
+/// The highest temperature datagram a camera has sent: of two, the later boot or, within one, the later number.
 #[derive(Clone, Copy, Debug, Default, Eq, Ord, PartialEq, PartialOrd)]
 pub struct ReadingMark {
     /// The boot counter it carried.
     pub boot: u32,
-    /// Its sequence number.
+    /// Its number; 0 when none was sent since that boot.
     pub seq: u32,
 }
 

@@ -70,9 +70,9 @@ pub struct Telemetry {
 pub struct Reading {
     /// Which thermometer of this camera.
     pub index: u8,
-    /// Counts this thermometer's readings since the camera's start.
+    /// The number of the datagram that carried it: counts all datagrams of the camera since its start, from 1.
     pub seq: u32,
-    /// When it was read, on the camera's clock in microseconds.
+    /// When it was read, on the camera's clock in microseconds; the same as in the datagram.
     pub t_us: u64,
     /// `None`: the thermometer failed.
     pub value: Option<MilliCelsius>,

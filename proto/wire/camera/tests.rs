@@ -5,21 +5,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 
 use super::*;
-
-macro_rules! vector {
-    ($name:literal) => {
-        bytes_of(include_str!(concat!("../../vectors/", $name, ".hex")))
-    };
-}
-
-/// Hexadecimal bytes; `#` begins a comment.
-fn bytes_of(annotated: &str) -> Bytes {
-    annotated
-        .lines()
-        .flat_map(|line| line.split('#').next().unwrap_or("").split_whitespace())
-        .map(|byte| u8::from_str_radix(byte, 16).expect("two hexadecimal digits"))
-        .collect()
-}
+use crate::wire::vectors::vector;
 
 fn packet(bytes: &[u8]) -> Packet {
     let mut buffer = BytesMut::from(bytes);
