@@ -219,7 +219,15 @@ impl Reader {
                 }
             }
             Received::Message(Message::Bye(reason)) => return Err(Ended::Bye(reason)),
-            Received::Message(message @ (Message::Welcome(_) | Message::Control(_))) => {
+            Received::Message(
+                message @ (Message::Welcome(_)
+                | Message::Control(_)
+                | Message::UpdateBegin(_)
+                | Message::UpdateData(_)
+                | Message::UpdateEnd(_)
+                // Nobody began an update.
+                | Message::UpdateStatus(_)),
+            ) => {
                 return Err(DecodeError::Unexpected(message.kind()).into());
             }
         }

@@ -27,6 +27,14 @@ pub enum Kind {
     Control,
     /// Camera to hub: what became of a command.
     Ack,
+    /// Hub to camera: new firmware follows.
+    UpdateBegin,
+    /// Hub to camera: a piece of it.
+    UpdateData,
+    /// Hub to camera: that was all of it.
+    UpdateEnd,
+    /// Camera to hub: how the update stands.
+    UpdateStatus,
     /// Either way: answer with the same 8 bytes.
     Ping,
     /// Either way: the 8 bytes of a PING.
@@ -38,7 +46,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    const CODES: [(Self, u8); 11] = [
+    const CODES: [(Self, u8); 15] = [
         (Self::Hello, 1),
         (Self::Challenge, 2),
         (Self::Auth, 3),
@@ -47,6 +55,10 @@ impl Kind {
         (Self::Telemetry, 17),
         (Self::Control, 32),
         (Self::Ack, 33),
+        (Self::UpdateBegin, 34),
+        (Self::UpdateData, 35),
+        (Self::UpdateEnd, 36),
+        (Self::UpdateStatus, 37),
         (Self::Ping, 48),
         (Self::Pong, 49),
         (Self::Bye, 63),
@@ -186,7 +198,8 @@ mod tests {
         let codes: Vec<_> = Kind::CODES.iter().map(|(kind, code)| format!("{kind:?}={code}")).collect();
         assert_eq!(
             codes.join(" "),
-            "Hello=1 Challenge=2 Auth=3 Welcome=4 Frame=16 Telemetry=17 Control=32 Ack=33 Ping=48 Pong=49 Bye=63"
+            "Hello=1 Challenge=2 Auth=3 Welcome=4 Frame=16 Telemetry=17 Control=32 Ack=33 \
+             UpdateBegin=34 UpdateData=35 UpdateEnd=36 UpdateStatus=37 Ping=48 Pong=49 Bye=63"
         );
         for code in 0..=255 {
             assert_eq!(Kind::from_code(code).code(), code);

@@ -3,7 +3,8 @@
 use bytes::{BufMut as _, Bytes, BytesMut};
 
 use super::{
-    Ack, ByeReason, Control, DecodeError, Hello, Kind, Packet, PayloadError, ReceivedFrame, Telemetry, Welcome, fields,
+    Ack, ByeReason, Control, DecodeError, Hello, Kind, Packet, PayloadError, ReceivedFrame, Telemetry, UpdateBegin,
+    UpdateData, UpdateEnd, UpdateStatus, Welcome, fields,
 };
 
 /// What one side says to the other once both are proven.
@@ -19,6 +20,14 @@ pub enum Message {
     Control(Control),
     /// What became of a command.
     Ack(Ack),
+    /// New firmware follows.
+    UpdateBegin(UpdateBegin),
+    /// A piece of it.
+    UpdateData(UpdateData),
+    /// That was all of it.
+    UpdateEnd(UpdateEnd),
+    /// How the update stands.
+    UpdateStatus(UpdateStatus),
     /// Answer with the same bytes.
     Ping([u8; 8]),
     /// The bytes of a PING.
@@ -36,6 +45,10 @@ impl Message {
             Self::Telemetry(_) => Kind::Telemetry,
             Self::Control(_) => Kind::Control,
             Self::Ack(_) => Kind::Ack,
+            Self::UpdateBegin(_) => Kind::UpdateBegin,
+            Self::UpdateData(_) => Kind::UpdateData,
+            Self::UpdateEnd(_) => Kind::UpdateEnd,
+            Self::UpdateStatus(_) => Kind::UpdateStatus,
             Self::Ping(_) => Kind::Ping,
             Self::Pong(_) => Kind::Pong,
             Self::Bye(_) => Kind::Bye,
@@ -64,6 +77,10 @@ impl Message {
             Kind::Telemetry => Telemetry::parse(payload).map(Self::Telemetry),
             Kind::Control => Control::parse(payload).map(Self::Control),
             Kind::Ack => Ack::parse(payload).map(Self::Ack),
+            Kind::UpdateBegin => UpdateBegin::parse(payload).map(Self::UpdateBegin),
+            Kind::UpdateData => UpdateData::parse(payload.clone()).map(Self::UpdateData),
+            Kind::UpdateEnd => UpdateEnd::parse(payload).map(Self::UpdateEnd),
+            Kind::UpdateStatus => UpdateStatus::parse(payload).map(Self::UpdateStatus),
             Kind::Ping => exact(payload).map(Self::Ping),
             Kind::Pong => exact(payload).map(Self::Pong),
             Kind::Bye => exact(payload).map(|[code]| Self::Bye(ByeReason::from_code(code))),
@@ -82,6 +99,10 @@ impl Message {
             Self::Telemetry(telemetry) => telemetry.put(out),
             Self::Control(control) => control.put(out),
             Self::Ack(ack) => ack.put(out),
+            Self::UpdateBegin(begin) => begin.put(out),
+            Self::UpdateData(data) => data.put(out),
+            Self::UpdateEnd(end) => end.put(out),
+            Self::UpdateStatus(status) => status.put(out),
             Self::Ping(bytes) | Self::Pong(bytes) => out.put_slice(bytes),
             Self::Bye(reason) => out.put_u8(reason.code()),
         }

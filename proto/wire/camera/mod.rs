@@ -18,6 +18,7 @@ mod message;
 mod packet;
 mod session;
 mod telemetry;
+mod update;
 mod welcome;
 
 pub use bye::ByeReason;
@@ -32,6 +33,7 @@ pub use message::Message;
 pub use packet::{DecodeError, Limits, Packet, decode};
 pub use session::{Incoming, Outgoing, Received, Session, SessionError};
 pub use telemetry::{MOST_SENSORS, MilliCelsius, Reading, Telemetry};
+pub use update::{DIGEST_LEN, Image, MOST_CHUNK, UpdateBegin, UpdateData, UpdateEnd, UpdateResult, UpdateStatus};
 pub use welcome::{FrameMac, Size, Welcome};
 
 /// The hub's TCP port.

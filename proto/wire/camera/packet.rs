@@ -10,19 +10,25 @@ use super::{ByeReason, CRC_LEN, HEADER_LEN, Header, HeaderError, Kind, MAC_LEN, 
 pub struct Limits {
     /// Of a FRAME.
     pub frame: u32,
+    /// Of an UPDATE_DATA.
+    pub update_data: u32,
     /// Of everything else.
     pub other: u32,
 }
 
 impl Limits {
     /// Of a session: an OV2640's buffer is width * height / 5, 384,000 bytes at most.
-    pub const SESSION: Self = Self { frame: 512 * 1024, other: 1024 };
+    pub const SESSION: Self = Self { frame: 512 * 1024, update_data: 4096, other: 1024 };
     /// Before both sides are proven.
-    pub const HANDSHAKE: Self = Self { frame: 0, other: 256 };
+    pub const HANDSHAKE: Self = Self { frame: 0, update_data: 0, other: 256 };
 
     /// The limit of a kind.
     pub fn of(&self, kind: Kind) -> u32 {
-        if kind == Kind::Frame { self.frame } else { self.other }
+        match kind {
+            Kind::Frame => self.frame,
+            Kind::UpdateData => self.update_data,
+            _ => self.other,
+        }
     }
 }
 
@@ -131,6 +137,7 @@ mod tests {
             (Limits::HANDSHAKE, Kind::Hello, 256),
             (Limits::SESSION, Kind::Telemetry, 1024),
             (Limits::SESSION, Kind::Other(200), 1024),
+            (Limits::SESSION, Kind::UpdateData, 4096),
             (Limits::SESSION, Kind::Frame, 524_288),
         ] {
             let mut buffer = BytesMut::new();

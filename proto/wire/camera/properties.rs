@@ -49,12 +49,30 @@ fn any_command() -> impl Strategy<Value = Command> {
     ]
 }
 
+fn any_update() -> impl Strategy<Value = Message> {
+    prop_oneof![
+        (any::<u32>(), any::<[u8; DIGEST_LEN]>(), "[ -~]{0,32}", any::<bool>()).prop_map(
+            |(length, sha256, version, forced)| {
+                let image = Image { length, sha256, version, forced };
+                Message::UpdateBegin(UpdateBegin::sign(image, &key(), hello().camera))
+            }
+        ),
+        (any::<u32>(), vec(any::<u8>(), 1..=MOST_CHUNK))
+            .prop_map(|(offset, chunk)| Message::UpdateData(UpdateData { offset, chunk: chunk.into() })),
+        proptest::sample::select(&[UpdateEnd::Install, UpdateEnd::Abandon][..]).prop_map(Message::UpdateEnd),
+        (proptest::sample::select(UpdateResult::ALL), any::<u32>(), "[^\\p{Cc}]{0,16}").prop_map(
+            |(result, next_offset, remark)| Message::UpdateStatus(UpdateStatus { result, next_offset, remark })
+        ),
+    ]
+}
+
 fn any_message() -> impl Strategy<Value = Message> {
     prop_oneof![
         any_telemetry().prop_map(Message::Telemetry),
         (any::<u32>(), any_command()).prop_map(|(id, command)| Message::Control(Control { id, command })),
         (any::<u32>(), proptest::sample::select(&AckResult::ALL[..]), "[^\\p{Cc}]{0,16}")
             .prop_map(|(id, result, remark)| Message::Ack(Ack { id, result, remark })),
+        any_update(),
         any::<[u8; 8]>().prop_map(Message::Ping),
         any::<[u8; 8]>().prop_map(Message::Pong),
         any::<u8>().prop_map(|code| Message::Bye(ByeReason::from_code(code))),

@@ -178,6 +178,35 @@ fn what_the_hub_says_is_as_in_the_vectors_and_the_camera_reads_it() {
 }
 
 #[test]
+fn an_update_is_as_in_the_vectors_and_both_sides_read_it() {
+    let image: Bytes = (0..5000_u32).map(|index| (7 * index + 3).to_le_bytes()[0]).collect();
+    let digest = ring::digest::digest(&ring::digest::SHA256, &image);
+    let image_said =
+        Image { length: 5000, sha256: digest.as_ref().try_into().unwrap(), version: "1.1.0".to_owned(), forced: false };
+    let begin = UpdateBegin::sign(image_said, &key(), hello().camera);
+    let status = |result, next_offset, remark: &str| {
+        Message::UpdateStatus(UpdateStatus { result, next_offset, remark: remark.to_owned() })
+    };
+    let (camera, hub) = session();
+    let check = |says: &mut Outgoing, hears: &mut Incoming, message: Message, t_us: u64, vector: Bytes| {
+        let mut out = BytesMut::new();
+        says.message(&message, t_us, &mut out);
+        assert_eq!(out, vector);
+        assert_eq!(hears.receive(&packet(&vector)), Ok(Received::Message(message)));
+    };
+    let (mut says, mut hears) = (hub.outgoing, camera.incoming);
+    let data = UpdateData { offset: 0, chunk: image.slice(..40) };
+    check(&mut says, &mut hears, Message::UpdateBegin(begin), 1_200_000, vector!("update-begin"));
+    check(&mut says, &mut hears, Message::UpdateData(data), 1_200_001, vector!("update-data"));
+    check(&mut says, &mut hears, Message::UpdateEnd(UpdateEnd::Install), 1_200_002, vector!("update-end"));
+    let (mut says, mut hears) = (camera.outgoing, hub.incoming);
+    let receiving = status(UpdateResult::Receiving, 40, "");
+    check(&mut says, &mut hears, receiving, 2_300_000, vector!("update-status"));
+    let older = status(UpdateResult::Older, 0, "1.2.0 is newer");
+    check(&mut says, &mut hears, older, 2_300_001, vector!("update-status-refused"));
+}
+
+#[test]
 fn a_wrong_key_is_found_by_whoever_has_the_right_one() {
     let mut out = BytesMut::new();
     let start = |out: &mut BytesMut| CameraHandshake::start(&key(), &hello(), 0, out);
