@@ -1,7 +1,7 @@
 //! The hub as a whole: what is started in which order, and stopped in which.
 //!
-//! Start: folders and secrets, ports taken, database, caches, recorder (its sweep), camera link, and only then the
-//! ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the recorder
+//! Start: folders and secrets, ports taken, database, caches, temperatures, recorder (its sweep), camera link, and only
+//! then the ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the recorder
 //! registers its last fragments, requests drain, and the database goes last.
 
 mod descriptors;
@@ -36,6 +36,7 @@ use crate::{
     recordings, repeats,
     secrets::HubKey,
     tasks::Tasks,
+    temperatures::{self, Temperatures},
 };
 use serve::{Built, Shared};
 
@@ -116,6 +117,13 @@ impl App {
             },
         );
         background.spawn_until_stop(follow::cameras(directory.clone(), hub.clone(), recorder.clone()));
+        let temperatures = Temperatures::start(temperatures::Deps {
+            db: db.clone(),
+            clock: clock.clone(),
+            tasks: background.clone(),
+            state: state.clone(),
+        })
+        .await?;
         let ingest = ingest::start(
             config.camera_link.clone(),
             ingest::Deps {
@@ -130,7 +138,7 @@ impl App {
 
         let addresses = places.addresses(ingest.address())?;
         let shared = Shared { config, clock, events, hub, directory, access, recordings, root, certs, servers };
-        let built = Built { camera_store, accounts, ingest, recorder, db };
+        let built = Built { camera_store, accounts, temperatures, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;

@@ -24,6 +24,7 @@ use crate::{
     recorder::Recorder,
     recordings, rpc, system,
     tasks::Tasks,
+    temperatures::{self, Temperatures},
 };
 
 /// Connections of the local socket and of gRPC; each may carry many calls.
@@ -54,6 +55,7 @@ pub(super) struct Shared {
 pub(super) struct Built {
     pub(super) camera_store: cameras::Store,
     pub(super) accounts: Accounts,
+    pub(super) temperatures: Temperatures,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
     pub(super) db: Db,
@@ -100,6 +102,12 @@ impl Shared {
                 access: self.access.clone(),
                 clock: self.clock.clone(),
                 bases,
+            }),
+            temperatures: temperatures::Service::new(temperatures::Parts {
+                temperatures: built.temperatures.clone(),
+                cameras: self.directory.clone(),
+                clock: self.clock.clone(),
+                events: self.events.clone(),
             }),
             system: system::Service::new(system::Parts {
                 hub: self.hub.clone(),

@@ -11,7 +11,7 @@ use crate::{
     outcome::chain,
 };
 
-const CHANNELS: &[&str] = &["cameras", "access"];
+const CHANNELS: &[&str] = &["cameras", "access", "sensors"];
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(5);
 

@@ -12,6 +12,7 @@ use larder_proto::pb::{
     camera_service_server::{CameraService, CameraServiceServer},
     recording_service_server::{RecordingService, RecordingServiceServer},
     system_service_server::{SystemService, SystemServiceServer},
+    temperature_service_server::{TemperatureService, TemperatureServiceServer},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
@@ -32,9 +33,10 @@ const SIGN_IN_BYTES: usize = 8 * 1024;
 /// What is served.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is the service of its name")]
-pub struct Services<C, R, S, A> {
+pub struct Services<C, R, T, S, A> {
     pub cameras: C,
     pub recordings: R,
+    pub temperatures: T,
     pub system: S,
     pub access: A,
 }
@@ -45,8 +47,8 @@ pub struct Services<C, R, S, A> {
 ///
 /// # Errors
 /// When the descriptors that were compiled in can't be read.
-pub async fn router<C, R, S, A>(
-    services: Services<C, R, S, A>,
+pub async fn router<C, R, T, S, A>(
+    services: Services<C, R, T, S, A>,
     config: &Config,
     access: Access,
     tasks: &Tasks,
@@ -54,12 +56,14 @@ pub async fn router<C, R, S, A>(
 where
     C: CameraService,
     R: RecordingService,
+    T: TemperatureService,
     S: SystemService,
     A: AccessService,
 {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<CameraServiceServer<C>>().await;
     health.set_serving::<RecordingServiceServer<R>>().await;
+    health.set_serving::<TemperatureServiceServer<T>>().await;
     health.set_serving::<SystemServiceServer<S>>().await;
     health.set_serving::<AccessServiceServer<A>>().await;
     let stopping = tasks.stopping();
@@ -73,9 +77,14 @@ where
         .max_decoding_message_size(REQUEST_BYTES)
         // A month's timeline is large and compresses well.
         .send_compressed(CompressionEncoding::Gzip);
+    let temperatures = TemperatureServiceServer::new(services.temperatures)
+        .max_decoding_message_size(REQUEST_BYTES)
+        // Numbers that follow each other closely.
+        .send_compressed(CompressionEncoding::Gzip);
     let routes = with_reflection(Routes::new(health_service))?
         .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(REQUEST_BYTES))
         .add_service(recordings)
+        .add_service(temperatures)
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
 

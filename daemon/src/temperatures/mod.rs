@@ -1,10 +1,40 @@
 //! Temperatures: sensors, and what they read.
+//!
+//! What is heard comes in by [`Temperatures::offer`], which never waits: the newest value is in memory at once, and
+//! whoever watches is told. Everything that is asked later comes from PostgreSQL.
+
+mod directory;
+mod discovered;
+mod handle;
+mod live;
+mod messages;
+mod parse;
+mod service;
+mod store;
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
 use jiff::Timestamp;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
+use thiserror::Error;
 use uuid::Uuid;
+
+pub use discovered::Discovered;
+pub use handle::{Deps, StartError, Temperatures};
+pub use live::State;
+pub use service::{Parts, Service};
+
+use crate::{
+    db,
+    outcome::{Kind, Refusal},
+};
+
+/// The largest offset either way, in thousandths of a degree.
+const LARGEST_OFFSET: i32 = 20_000;
+/// Probes of one camera.
+const PROBES: u8 = 8;
+const LONGEST_TITLE: usize = 64;
+const LONGEST_DEVICE: usize = 64;
 
 /// Which sensor; a UUID in text.
 #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
@@ -108,4 +138,125 @@ pub struct Reading {
     pub received_at: Timestamp,
     /// With the sensor's offset. `None`: the probe failed.
     pub value: Option<MilliCelsius>,
+}
+
+/// What became of something that was heard.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Taken {
+    /// It is a sensor's newest reading.
+    Kept,
+    /// No sensor has its source; it is remembered as discovered.
+    Unknown,
+    /// It is not later than the newest of its sensor.
+    OutOfOrder,
+}
+
+/// What is wrong with a field: its path and why.
+type FieldError = (String, String);
+
+/// Checks what the types cannot, naming each wrong field.
+fn check(sensor: &Sensor) -> Vec<FieldError> {
+    let mut wrong = Vec::new();
+    let mut say = |path: &str, why: String| wrong.push((format!("sensor.{path}"), why));
+    if !is_name(&sensor.name) {
+        say("name", format!("{:?} is not 1 to 32 of a-z, 0-9 and `-`, beginning with a letter", sensor.name));
+    }
+    if sensor.title.chars().count() > LONGEST_TITLE {
+        say("title", format!("is longer than {LONGEST_TITLE} characters"));
+    }
+    if sensor.offset.0.abs() > LARGEST_OFFSET {
+        say("offset_celsius", format!("{} is not from -20 to 20", sensor.offset.celsius()));
+    }
+    match &sensor.source {
+        Source::Probe { index, .. } if *index >= PROBES => {
+            say("source.probe.index", format!("{index} is not from 0 to {}", PROBES - 1));
+        }
+        Source::Text { device, .. } if !is_device(device) => {
+            say("source.text.device", format!("{device:?} is not 1 to {LONGEST_DEVICE} printable characters"));
+        }
+        Source::Probe { .. } | Source::Text { .. } => {}
+    }
+    wrong
+}
+
+fn is_name(name: &str) -> bool {
+    let mut bytes = name.bytes();
+    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
+        && name.len() <= 32
+        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}
+
+fn is_device(device: &str) -> bool {
+    (1..=LONGEST_DEVICE).contains(&device.chars().count()) && !device.chars().any(char::is_control)
+}
+
+/// Why something about temperatures can't be done.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No sensor has that id or name.
+    #[error("no such sensor {0:?}")]
+    NotFound(String),
+    /// Another sensor has that name.
+    #[error("there is a sensor {0:?} already")]
+    NameTaken(String),
+    /// Another sensor has that source.
+    #[error("another sensor has that source already")]
+    SourceTaken,
+    /// Fields are wrong.
+    #[error("the request is wrong")]
+    Fields(Vec<FieldError>),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::NotFound(_) => Self::new(Kind::NotFound, error.to_string()),
+            Error::NameTaken(_) | Error::SourceTaken => Self::new(Kind::AlreadyExists, error.to_string()),
+            Error::Fields(fields) => Self::fields(fields),
+            Error::Database(error) => error.into(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    pub(super) fn sensor() -> Sensor {
+        Sensor {
+            id: SensorId::random(),
+            key: 1,
+            name: "fridge".to_owned(),
+            title: String::new(),
+            source: Source::Probe { camera: CameraId::random(), index: 0 },
+            offset: MilliCelsius(0),
+            unit: Unit::Celsius,
+            camera: None,
+            created_at: Timestamp::UNIX_EPOCH,
+            updated_at: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn every_wrong_field_of_a_sensor_is_named() {
+        assert_eq!(check(&sensor()), []);
+        let address = IpAddr::from([192, 168, 1, 2]);
+        let mut wrong = Sensor {
+            name: "Fridge".to_owned(),
+            title: "x".repeat(65),
+            offset: MilliCelsius(-20_001),
+            source: Source::Text { address, device: "a\nb".to_owned() },
+            ..sensor()
+        };
+        let paths = |sensor: &Sensor| check(sensor).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
+        assert_eq!(
+            paths(&wrong),
+            ["sensor.name", "sensor.title", "sensor.offset_celsius", "sensor.source.text.device"]
+        );
+        wrong = Sensor { source: Source::Probe { camera: CameraId::random(), index: 8 }, ..sensor() };
+        assert_eq!(paths(&wrong), ["sensor.source.probe.index"]);
+    }
 }
