@@ -17,10 +17,10 @@ WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web proto/larder -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
 	-not -path 'web/src/gen/*' -not -path 'web/e2e/*' 2>/dev/null)
 
-.PHONY: help run test build web fmt lint doc bench clean tools-run tools-test
+.PHONY: help run test build web fmt lint doc bench firmware-test clean tools-run tools-test
 
 help: ## Show this list
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
 run: tools-run build ## Try Larder: a hub with a simulated camera, until Ctrl-C
 	@exec $(TARGET)/release/larderctl demo $(if $(strip $(ARGS)),-- $(ARGS))
@@ -46,6 +46,9 @@ doc: ## Build the documentation of all modules
 
 bench: ## Run the benchmarks
 	cargo bench --workspace --locked
+
+firmware-test: ## The firmware's checks: on this machine and as Xtensa code
+	@$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware
 
 clean: ## Remove what was built; recordings in ./var stay
 	cargo clean
