@@ -105,7 +105,7 @@ async fn what_no_route_matches_is_the_page_with_its_security_headers() {
     let (_, headers, body) = answer(whole(true), page.expect("a request")).await;
     assert!(body.starts_with("<!doctype html>"), "{body}");
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text");
-    assert!(policy.contains("script-src 'self';"), "{policy}");
+    assert!(policy.contains("script-src 'self';") && policy.contains("connect-src 'self';"), "{policy}");
     assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     assert_eq!(ask(whole(true), "/assets/nothing.js").await.0, StatusCode::NOT_FOUND);
 }
