@@ -1,6 +1,7 @@
 //! `larderd`, the hub of Larder.
 
 pub mod access;
+pub mod addresses;
 pub mod app;
 pub mod cameras;
 pub mod certs;

@@ -11,7 +11,7 @@ use larder_proto::wire::{
     camera::{
         Ack, AckResult, ByeReason, CameraHandshake, CameraState, Capabilities, Control, FrameFlags, FrameInfo,
         HandshakeError, Hello, HubProof, KEY_LEN, Limits, Message, NONCE_LEN, Packet, ReadingMark, Received,
-        ResetReason, Session, SessionError, Size, Telemetry, VERSION, Welcome, decode,
+        ResetReason, Session, SessionError, Size, Telemetry, VERSION, Welcome, decode, early_bye,
     },
 };
 use ring::rand::SecureRandom as _;
@@ -146,7 +146,15 @@ impl Link {
         let handshake = CameraHandshake::start(&dial.key, &hello(dial)?, t_us, &mut output);
         write(&mut writer, &mut output).await?;
         let challenge = packet(&mut reader, &mut input, &Limits::HANDSHAKE).await?;
-        let proven = handshake.challenge(&challenge, t_us, &mut output)?;
+        let proven = match handshake.challenge(&challenge, t_us, &mut output) {
+            Ok(proven) => proven,
+            Err(error) => {
+                // So that the hub knows whom its key does not fit. What came of it matters no more.
+                let reason = error.bye().unwrap_or(ByeReason::Unproven);
+                let _ = write(&mut writer, &mut BytesMut::from(&early_bye(reason, 1, t_us)[..])).await;
+                return Err(error.into());
+            }
+        };
         write(&mut writer, &mut output).await?;
         let hub = proven.hub();
         let (session, welcome) = proven.welcome(&packet(&mut reader, &mut input, &Limits::SESSION).await?)?;

@@ -8,6 +8,9 @@ use std::{
 use larder_proto::wire::camera::{FrameMac, PORT};
 use serde::Deserialize;
 
+/// Far beyond any home; each is a file descriptor.
+const MOST_CONNECTIONS: usize = 65_536;
+
 /// `[camera_link]`: where cameras dial.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq)]
 #[serde(deny_unknown_fields, default)]
@@ -16,7 +19,7 @@ pub struct Config {
     pub address: SocketAddr,
     /// How many connections are open at once; more wait in the kernel's queue.
     pub max_connections: usize,
-    /// How many connections of one address may be unproven at once; more are told that the hub is busy.
+    /// How many connections of one address, or of one /64 of IPv6, may be unproven at once; more are told that the hub is busy.
     pub max_unproven_per_address: usize,
     /// A session from which nothing came for so many seconds ends.
     pub idle_timeout_seconds: u32,
@@ -47,11 +50,12 @@ impl Config {
     pub fn check(&self) -> Vec<String> {
         let mut complaints = Vec::new();
         let mut say = |key: &str, why: String| complaints.push(format!("camera_link.{key}: {why}"));
-        if self.max_connections == 0 {
-            say("max_connections", "0 lets no camera in".to_owned());
-        }
-        if self.max_unproven_per_address == 0 {
-            say("max_unproven_per_address", "0 lets no camera in".to_owned());
+        for (key, most) in
+            [("max_connections", self.max_connections), ("max_unproven_per_address", self.max_unproven_per_address)]
+        {
+            if !(1..=MOST_CONNECTIONS).contains(&most) {
+                say(key, format!("{most} is not 1 to {MOST_CONNECTIONS}"));
+            }
         }
         for (key, seconds) in [
             ("ping_interval_seconds", self.ping_interval_seconds),
@@ -89,7 +93,7 @@ mod tests {
     fn the_defaults_are_right_and_every_complaint_names_its_key() {
         assert_eq!(Config::default().check(), Vec::<String>::new());
         let wrong = Config {
-            max_connections: 0,
+            max_connections: usize::MAX,
             max_unproven_per_address: 0,
             idle_timeout_seconds: 5,
             telemetry_interval_seconds: 0,

@@ -20,12 +20,11 @@ use tokio::{
 
 use super::{
     Shared, Wanted,
-    listener::Claim,
     reader::{Ended, Parts, Reader},
     registry::Outbox,
     writer::{Pings, Writer},
 };
-use crate::{hub::SessionInfo, secrets};
+use crate::{addresses::Claim, hub::SessionInfo, secrets};
 
 /// From the accepted connection to a proven camera.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
@@ -48,6 +47,9 @@ pub(super) enum Refused {
     /// It names a camera that is not there.
     #[error("no such camera")]
     UnknownCamera,
+    /// It has proven itself, and has done so too often of late.
+    #[error("it dials too often")]
+    TooOften,
     /// What it said is wrong.
     #[error(transparent)]
     Handshake(#[from] HandshakeError),
@@ -62,6 +64,7 @@ impl Refused {
             Self::Gone(_) => None,
             Self::TooSlow => Some(ByeReason::HandshakeTooSlow),
             Self::UnknownCamera => Some(ByeReason::UnknownCamera),
+            Self::TooOften => Some(ByeReason::Busy),
             Self::Handshake(error) => error.bye(),
             Self::Random(_) => Some(ByeReason::Internal),
         }
@@ -71,16 +74,20 @@ impl Refused {
     fn name(&self) -> &'static str {
         match self {
             Self::Gone(_) => "gone",
+            Self::TooOften => "too-often",
             Self::Handshake(HandshakeError::Bye(reason)) => reason.name(),
             other => other.bye().map_or("gone", ByeReason::name),
         }
     }
 
-    /// Whether a person should look: a key that does not fit, or a camera the hub has forgotten.
-    fn is_about_the_key(&self) -> bool {
+    /// Whether a person should look at that camera: its key does not fit, the hub has forgotten it, or it does not
+    /// keep a session.
+    fn is_about_the_camera(&self) -> bool {
         matches!(
             self,
-            Self::UnknownCamera | Self::Handshake(HandshakeError::Unproven | HandshakeError::Bye(ByeReason::Unproven))
+            Self::UnknownCamera
+                | Self::TooOften
+                | Self::Handshake(HandshakeError::Unproven | HandshakeError::Bye(ByeReason::Unproven))
         )
     }
 }
@@ -120,7 +127,7 @@ pub(super) async fn run(stream: TcpStream, peer: SocketAddr, shared: Arc<Shared>
             serve(stranger, proven, peer, &shared).await;
         }
         Err(refused) => {
-            let whom = stranger.claimed.filter(|_| refused.is_about_the_key());
+            let whom = stranger.claimed.filter(|_| refused.is_about_the_camera());
             shared.refused(peer, whom, refused.name());
             tracing::debug!(camera.address = %peer, cause = %refused, "a connection to the camera link was refused");
             stranger.send_away(&refused).await;
@@ -147,6 +154,9 @@ impl Stranger {
         self.sent = 1;
         let auth = self.packet().await?;
         let session = challenged.auth(&auth, FrameMac(shared.config.frame_mac))?;
+        if !shared.registry.admits(hello.camera) {
+            return Err(Refused::TooOften);
+        }
         Ok(Proven { hello, session, key, wanted, changes })
     }
 
@@ -178,7 +188,7 @@ impl Stranger {
 
 /// Reads and forgets until the peer closes. A socket closed with unread bytes is reset, and a reset takes the BYE
 /// before it out of the peer's hands.
-async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
+pub(super) async fn drain(stream: &mut (impl AsyncRead + Unpin)) -> std::io::Result<()> {
     let mut forgotten = [0; 4096];
     while stream.read(&mut forgotten).await? != 0 {}
     Ok(())
@@ -193,8 +203,8 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let outbox = Outbox::new(queue);
     let topic = shared.hub.ensure(camera);
     let info = SessionInfo { address: peer.to_string(), firmware_version: hello.firmware_version.clone() };
-    let (place, publisher) = shared.registry.take(camera, outbox.clone(), || topic.publisher(info));
-    topic.set_interval(wanted.longest_interval());
+    let (place, publisher, before) = shared.registry.take(camera, outbox.clone(), || topic.publisher(info));
+    shared.took_over(camera, peer, before);
     tracing::info!(
         camera.id = %camera, camera.address = %peer, camera.firmware = hello.firmware_version,
         camera.reset_reason = hello.reset_reason.name(), "a camera is connected"

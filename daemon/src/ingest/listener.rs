@@ -1,12 +1,6 @@
 //! Takes connections in, within limits.
 
-use std::{
-    collections::HashMap,
-    io,
-    net::{IpAddr, SocketAddr},
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use larder_proto::wire::camera::{ByeReason, early_bye};
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -17,12 +11,20 @@ use tokio::{
     sync::Semaphore,
 };
 
-use super::{Shared, connection};
+use super::{
+    Shared,
+    connection::{self, drain},
+};
+use crate::addresses::Claims;
 
 /// A burst of cameras after a power cut waits here, not in their back-off.
 const BACKLOG: i32 = 1024;
 /// A pause after a failed accept, mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
+/// Strangers at once that are told why they are turned away; more are only cut off.
+const FAREWELLS: usize = 64;
+/// The longest that such a stranger is listened to.
+const FAREWELL: Duration = Duration::from_secs(1);
 /// Silence after which the kernel asks whether the peer is there, between two questions, and how many.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(5), 3);
 
@@ -72,14 +74,19 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
 /// Accepts until dropped. Cancel safe: connections go on.
 pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     let permits = Arc::new(Semaphore::new(shared.config.max_connections));
-    let unproven = Unproven::default();
+    let farewells = Arc::new(Semaphore::new(FAREWELLS));
+    let unproven = Claims::new(shared.config.max_unproven_per_address);
     loop {
+        if permits.available_permits() == 0 {
+            shared.full();
+        }
         let Ok(permit) = Arc::clone(&permits).acquire_owned().await else { return };
         let (stream, peer) = match listener.accept().await {
             Ok(accepted) => accepted,
             Err(error) => {
+                metrics::counter!("larder_camera_accept_failures_total").increment(1);
                 let message = "a camera's connection could not be accepted";
-                if let Some(unsaid) = shared.refusals.note(message, "") {
+                if let Some(unsaid) = shared.troubles.note(message, "") {
                     tracing::warn!(%error, unsaid, "{message}");
                 }
                 tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -87,9 +94,15 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             }
         };
         metrics::counter!("larder_camera_connections_total").increment(1);
-        let Some(claim) = unproven.claim(peer.ip(), shared.config.max_unproven_per_address) else {
+        let Some(claim) = unproven.claim(peer.ip()) else {
             shared.refused(peer, None, ByeReason::Busy.name());
-            turn_away(stream);
+            // Without a place, it is cut off here.
+            if let Ok(place) = Arc::clone(&farewells).try_acquire_owned() {
+                shared.tasks.spawn_until_stop(async move {
+                    let _place = place;
+                    turn_away(stream).await;
+                });
+            }
             continue;
         };
         tune(&stream);
@@ -101,11 +114,15 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
     }
 }
 
-/// Says BYE as far as that does not wait, and closes.
-fn turn_away(mut stream: TcpStream) {
-    let bye = early_bye(ByeReason::Busy, 0, 0);
-    // A new socket's send buffer is empty: the bytes fit, or the peer is gone.
-    let _ = futures_util::FutureExt::now_or_never(stream.write_all(&bye));
+/// Says BYE and closes, without a thought for what the stranger says.
+async fn turn_away(mut stream: TcpStream) {
+    let farewell = async {
+        stream.write_all(&early_bye(ByeReason::Busy, 0, 0)).await?;
+        stream.shutdown().await?;
+        drain(&mut stream).await
+    };
+    // Whether it hears so does not matter.
+    let _ = tokio::time::timeout(FAREWELL, farewell).await;
 }
 
 /// Options of a camera's socket. None is needed for it to work.
@@ -119,55 +136,9 @@ fn tune(stream: &TcpStream) {
     }
 }
 
-/// Counts the connections of each address that are not proven yet.
-#[derive(Clone, Default)]
-struct Unproven(Arc<Mutex<HashMap<IpAddr, usize>>>);
-
-/// One of an address's unproven connections, until dropped.
-pub(super) struct Claim {
-    unproven: Unproven,
-    address: IpAddr,
-}
-
-impl Unproven {
-    fn claim(&self, address: IpAddr, most: usize) -> Option<Claim> {
-        let mut counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = counts.entry(address).or_default();
-        if *count >= most {
-            return None;
-        }
-        *count += 1;
-        Some(Claim { unproven: self.clone(), address })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        let mut counts = self.unproven.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = counts.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                counts.remove(&self.address);
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn an_address_has_so_many_unproven_connections_and_no_more() {
-        let unproven = Unproven::default();
-        let (one, other) = (IpAddr::from([10, 0, 0, 1]), IpAddr::from([10, 0, 0, 2]));
-        let claims: Vec<_> = (0..3).filter_map(|_| unproven.claim(one, 2)).collect();
-        assert_eq!(claims.len(), 2);
-        assert!(unproven.claim(other, 2).is_some(), "others are not kept out");
-        drop(claims);
-        assert!(unproven.claim(one, 2).is_some());
-        assert!(unproven.0.lock().unwrap().is_empty(), "nothing is kept of an address that is gone");
-    }
 
     #[tokio::test]
     async fn a_taken_port_names_the_port_and_the_setting() {

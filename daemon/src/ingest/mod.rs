@@ -4,6 +4,7 @@
 //! side by side; `registry` knows the sessions that stand. A frame's way: `reader` (sequence, MAC), `wire::jpeg`
 //! (structure), `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher). Nothing on it waits.
 
+mod bucket;
 mod clock_map;
 mod config;
 mod connection;
@@ -11,9 +12,10 @@ mod listener;
 mod reader;
 mod registry;
 mod sampler;
+mod troubles;
 mod writer;
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{net::SocketAddr, sync::Arc};
 
 use larder_proto::wire::{
     CameraId,
@@ -25,15 +27,7 @@ pub use config::Config;
 pub use listener::StartError;
 pub use registry::{Acknowledged, ControlError};
 
-use crate::{
-    cameras,
-    clock::Clock,
-    events::{self, Events},
-    hub::Hub,
-    repeats::Repeats,
-    secrets,
-    tasks::Tasks,
-};
+use crate::{cameras, clock::Clock, events::Events, hub::Hub, repeats::Repeats, secrets, tasks::Tasks};
 
 /// What is asked of a camera when it connects, and when this changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -49,11 +43,6 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// The longest interval between frames that is asked for.
-    fn longest_interval(&self) -> Duration {
-        Duration::from_secs(1) / u32::from(self.active_fps.min(self.idle_fps).max(1))
-    }
-
     /// The commands that make it so where it was otherwise.
     fn changes_from(&self, before: &Self) -> Vec<Command> {
         let rate = |wanted: &Self| Command::Rate { active_fps: wanted.active_fps, idle_fps: wanted.idle_fps };
@@ -111,7 +100,7 @@ struct Shared {
     tasks: Tasks,
     registry: registry::Registry,
     sampler: sampler::Sampler,
-    refusals: Repeats,
+    troubles: Repeats,
 }
 
 /// The running camera link; clones share it.
@@ -130,8 +119,8 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Address { address: config.address, source })?;
     let Deps { hub, cameras, clock, events, tasks } = deps;
     let registry = registry::Registry::default();
-    let refusals = Repeats::default();
-    tasks.spawn_until_stop(refusals.clone().tell_counts());
+    let troubles = Repeats::default();
+    tasks.spawn_until_stop(troubles.clone().tell_counts());
     let shared = Shared {
         config,
         hub,
@@ -140,7 +129,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
         events,
         registry: registry.clone(),
         sampler: sampler::Sampler::start(&tasks),
-        refusals,
+        troubles,
         tasks: tasks.clone(),
     };
     tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
@@ -166,20 +155,6 @@ impl Ingest {
     /// Ends a camera's session, giving the reason. `false` when there is none.
     pub fn disconnect(&self, camera: CameraId, reason: ByeReason) -> bool {
         self.registry.end(camera, reason)
-    }
-}
-
-impl Shared {
-    /// Notes a refused connection. `whom`: who it said it is, when a person should look at that camera's key.
-    fn refused(&self, peer: SocketAddr, whom: Option<CameraId>, reason: &'static str) {
-        metrics::counter!("larder_camera_connections_refused_total", "reason" => reason).increment(1);
-        let Some(unsaid) = self.refusals.note("a camera was refused", reason) else { return };
-        let camera = whom.map(tracing::field::display);
-        tracing::warn!(camera.id = camera, camera.address = %peer, reason, unsaid, "a camera was refused");
-        if let Some(camera) = whom {
-            let message = format!("a camera at {} was refused: {reason}", peer.ip());
-            self.events.tell(events::Kind::CameraRefused, Some(camera), message);
-        }
     }
 }
 

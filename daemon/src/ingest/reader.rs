@@ -1,6 +1,6 @@
 //! What one camera says to the hub. Never waits for anything but the camera.
 
-use std::{io, sync::Arc};
+use std::{io, sync::Arc, time::Duration};
 
 use bytes::BytesMut;
 use larder_proto::wire::{
@@ -17,6 +17,7 @@ use tokio::{io::AsyncReadExt as _, net::tcp::OwnedReadHalf, sync::watch, time::I
 
 use super::{
     Shared, Wanted,
+    bucket::Bucket,
     clock_map::ClockMap,
     registry::{ControlError, Outbox, Place},
     writer::Pings,
@@ -31,6 +32,16 @@ use crate::{
 const READ_ROOM: usize = 16 * 1024;
 /// The name under which a frame with a wrong CRC is counted.
 const DAMAGED: &str = "damaged";
+/// The name under which a frame is counted that is one too many.
+const TOO_FAST: &str = "too-fast";
+/// Pictures that may come at once, and how long one more takes: 60 a second, twice what is ever asked for, and two
+/// seconds of them at once after a line was blocked.
+const FRAMES: (u32, Duration) = (120, Duration::from_micros(16_667));
+/// The same for messages of any kind, 150 a second. Beyond it the hub reads no faster, and TCP makes the camera wait:
+/// what one camera costs has a bound.
+const MESSAGES: (u32, Duration) = (300, Duration::from_micros(6_667));
+/// A camera that talks but has answered no PING for so many idle timeouts hears nothing: no command reaches it.
+const DEAF_AFTER: u32 = 2;
 
 /// Why a session ended.
 #[derive(Debug, Error)]
@@ -47,6 +58,9 @@ pub(super) enum Ended {
     /// The camera closed the connection without a word.
     #[error("the camera closed the connection")]
     Closed,
+    /// The same, in the middle of a message.
+    #[error("the camera closed the connection in the middle of a message")]
+    Cut,
     /// The camera said BYE.
     #[error("the camera said bye: {0}")]
     Bye(ByeReason),
@@ -56,7 +70,7 @@ pub(super) enum Ended {
     /// Writing failed or timed out.
     #[error("writing failed{}", .0.as_ref().map(|error| format!(": {error}")).unwrap_or_default())]
     Write(Option<io::Error>),
-    /// It asks more than it takes in.
+    /// It asks more than it takes in, or answers no PING.
     #[error("it does not take in what is sent to it")]
     Deaf,
     /// It broke the protocol.
@@ -70,9 +84,10 @@ impl Ended {
         match self {
             Self::Stopping => Some(ByeReason::HubStopping),
             Self::Told(reason) => Some(*reason),
-            Self::Idle => Some(ByeReason::Idle),
+            // Of the deaf one, no answer has come for too long.
+            Self::Idle | Self::Deaf => Some(ByeReason::Idle),
             Self::Protocol(error) => Some(error.bye()),
-            Self::Closed | Self::Bye(_) | Self::Read(_) | Self::Write(_) | Self::Deaf => None,
+            Self::Closed | Self::Cut | Self::Bye(_) | Self::Read(_) | Self::Write(_) => None,
         }
     }
 
@@ -80,6 +95,7 @@ impl Ended {
     pub(super) fn name(&self) -> &'static str {
         match self {
             Self::Closed => "closed",
+            Self::Cut => "cut",
             Self::Bye(_) => "bye",
             Self::Read(_) => "read-failed",
             Self::Write(_) => "write-failed",
@@ -127,12 +143,28 @@ pub(super) struct Reader {
     clock_map: ClockMap,
     clock_epoch: u64,
     counts: Counts,
+    frames: Bucket,
+    messages: Bucket,
+    /// When the newest PING was answered, or the session began.
+    answered: Instant,
 }
 
 impl Reader {
     pub(super) fn new(shared: Arc<Shared>, stream: OwnedReadHalf, buffer: BytesMut, parts: Parts) -> Self {
         let clock_epoch = shared.clock.epoch();
-        Self { shared, stream, buffer, parts, clock_map: ClockMap::default(), clock_epoch, counts: Counts::default() }
+        let bucket = |(most, refill)| Bucket::new(most, refill);
+        Self {
+            shared,
+            stream,
+            buffer,
+            parts,
+            clock_map: ClockMap::default(),
+            clock_epoch,
+            counts: Counts::default(),
+            frames: bucket(FRAMES),
+            messages: bucket(MESSAGES),
+            answered: Instant::now(),
+        }
     }
 
     pub(super) fn counts(&self) -> Counts {
@@ -157,6 +189,12 @@ impl Reader {
         loop {
             while let Some(packet) = decode(&mut self.buffer, &Limits::SESSION)? {
                 self.take(&packet)?;
+                if let Err(turn) = self.messages.take() {
+                    self.wait_until(turn).await?;
+                }
+            }
+            if self.answered.elapsed() > idle_timeout * DEAF_AFTER {
+                return Err(Ended::Deaf);
             }
             // Within a message there is room for exactly the rest of it; more would move what is there already.
             if self.buffer.len() < HEADER_LEN && self.buffer.capacity() - self.buffer.len() < READ_ROOM / 4 {
@@ -174,13 +212,25 @@ impl Reader {
                 () = tokio::time::sleep_until(heard + idle_timeout) => return Err(Ended::Idle),
             };
             if read == 0 {
-                return Err(Ended::Closed);
+                return Err(if self.buffer.is_empty() { Ended::Closed } else { Ended::Cut });
             }
             heard = Instant::now();
             self.counts.bytes += u64::try_from(read).unwrap_or(0);
             // The camera's window is 5.7 KB: it waits for each acknowledgement, so none may be delayed. The kernel
             // leaves this mode by itself, so it is asked for again and again.
             let _ = SockRef::from(self.stream.as_ref()).set_tcp_quickack(true);
+        }
+    }
+
+    /// Reads nothing until then. Only the end of the session comes in between.
+    async fn wait_until(&mut self, turn: Instant) -> Result<(), Ended> {
+        metrics::counter!("larder_camera_reading_paused_total").increment(1);
+        let stopping = self.shared.tasks.stopping();
+        tokio::select! {
+            biased;
+            () = stopping.cancelled() => Err(Ended::Stopping),
+            told = self.parts.place.told() => Err(Ended::Told(told)),
+            () = tokio::time::sleep_until(turn) => Ok(()),
         }
     }
 
@@ -199,6 +249,7 @@ impl Reader {
                 self.parts.publisher.refused(DAMAGED);
             }
             Received::PassedOver(code) => {
+                metrics::counter!("larder_camera_messages_passed_over_total").increment(1);
                 tracing::debug!(camera.id = %self.parts.camera, message.kind = code, "a message was passed over");
             }
             Received::Message(Message::Telemetry(telemetry)) => self.parts.publisher.telemetry(telemetry),
@@ -215,6 +266,7 @@ impl Reader {
             }
             Received::Message(Message::Pong(echo)) => {
                 if let Some(round_trip) = self.parts.pings.answered(echo) {
+                    self.answered = Instant::now();
                     self.parts.publisher.round_trip(round_trip);
                 }
             }
@@ -246,6 +298,11 @@ impl Reader {
     fn frame(&mut self, frame: ReceivedFrame) -> Result<(), Ended> {
         let index = self.counts.frames;
         self.counts.frames += 1;
+        if self.frames.take().is_err() {
+            self.parts.publisher.refused(TOO_FAST);
+            self.shared.too_fast(self.parts.camera);
+            return Ok(());
+        }
         let picture = match jpeg::check(&frame.jpeg) {
             Ok(picture) => picture,
             Err(reason) => {
@@ -286,7 +343,6 @@ impl Reader {
             return Err(Ended::Told(ByeReason::KeyChanged));
         }
         let before = std::mem::replace(&mut self.parts.wanted, wanted);
-        self.parts.topic.set_interval(wanted.longest_interval());
         for command in wanted.changes_from(&before) {
             self.ask(command);
         }

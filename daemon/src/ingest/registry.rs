@@ -19,8 +19,16 @@ use tokio::{
     time::Instant,
 };
 
+use super::bucket::Bucket;
+
 /// How long a camera has to acknowledge a command.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
+/// Sessions that a camera may begin at once, and how long one more takes. One that keeps to its back-off begins a
+/// dozen a minute at most.
+const SESSIONS: (u32, Duration) = (30, Duration::from_secs(2));
+/// Sessions of a camera that another one ends before somebody should look, and how long one more takes. A board that
+/// has lost its power comes back before the hub knows, now and then.
+const TAKEOVERS: (u32, Duration) = (3, Duration::from_secs(120));
 /// Commands of one camera that wait for their ACK; more are refused.
 const MOST_WAITING: usize = 16;
 
@@ -54,7 +62,25 @@ pub(super) struct Registry(Arc<Inner>);
 #[derive(Default)]
 struct Inner {
     sessions: Mutex<HashMap<CameraId, Live>>,
+    recent: Mutex<HashMap<CameraId, Recent>>,
     generations: AtomicU64,
+}
+
+/// How often a camera has begun a session of late, and how often it ended another one by that.
+struct Recent {
+    sessions: Bucket,
+    takeovers: Bucket,
+}
+
+/// What stood in a session's place before it.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Before {
+    /// No session.
+    Nothing,
+    /// Another session, which ends.
+    Session,
+    /// Another session, as so often of late: two boards may take turns.
+    OneOfMany,
 }
 
 /// What others need of a session.
@@ -82,19 +108,38 @@ impl Place {
 }
 
 impl Registry {
+    /// Whether a camera may begin a session now. Ask of proven ones alone: a stranger must not use their turns up.
+    pub(super) fn admits(&self, camera: CameraId) -> bool {
+        let mut recent = self.recent();
+        // What has calmed down needs no place.
+        recent.retain(|_, recent| !(recent.sessions.is_full() && recent.takeovers.is_full()));
+        recent.entry(camera).or_insert_with(Recent::new).sessions.take().is_ok()
+    }
+
     /// Takes the camera's place. A session that has it is told that it is replaced. `publisher` takes the topic over
     /// under the same lock, so that of two sessions at once the same one wins both.
-    pub(super) fn take<P>(&self, camera: CameraId, outbox: Outbox, publisher: impl FnOnce() -> P) -> (Place, P) {
+    pub(super) fn take<P>(
+        &self,
+        camera: CameraId,
+        outbox: Outbox,
+        publisher: impl FnOnce() -> P,
+    ) -> (Place, P, Before) {
         let generation = self.0.generations.fetch_add(1, Ordering::Relaxed);
         let (end, ended) = watch::channel(None);
         let mut sessions = self.sessions();
-        let before = sessions.insert(camera, Live { generation, outbox, end });
-        if let Some(before) = before {
-            before.end.send_replace(Some(ByeReason::Replaced));
+        let replaced = sessions.insert(camera, Live { generation, outbox, end });
+        if let Some(replaced) = &replaced {
+            replaced.end.send_replace(Some(ByeReason::Replaced));
         }
         let publisher = publisher();
         drop(sessions);
-        (Place { registry: self.clone(), camera, generation, end: ended }, publisher)
+        let before = replaced.map_or(Before::Nothing, |_| self.replaced(camera));
+        (Place { registry: self.clone(), camera, generation, end: ended }, publisher, before)
+    }
+
+    fn replaced(&self, camera: CameraId) -> Before {
+        let taken = self.recent().entry(camera).or_insert_with(Recent::new).takeovers.take();
+        taken.map_or(Before::OneOfMany, |()| Before::Session)
     }
 
     /// Tells a camera's session to end. `false` when there is none.
@@ -109,8 +154,19 @@ impl Registry {
         live.outbox.command(command)?.done().await
     }
 
+    fn recent(&self) -> MutexGuard<'_, HashMap<CameraId, Recent>> {
+        self.0.recent.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn sessions(&self) -> MutexGuard<'_, HashMap<CameraId, Live>> {
         self.0.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Recent {
+    fn new() -> Self {
+        let bucket = |(most, refill)| Bucket::new(most, refill);
+        Self { sessions: bucket(SESSIONS), takeovers: bucket(TAKEOVERS) }
     }
 }
 

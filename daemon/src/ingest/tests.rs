@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     sync::{Mutex, PoisonError},
+    time::Duration,
 };
 
 use bytes::{Bytes, BytesMut};
@@ -17,7 +18,10 @@ use tokio::{
 };
 
 use super::*;
-use crate::hub::{Presence, Snapshot, Viewer};
+use crate::{
+    events,
+    hub::{Presence, Snapshot, Viewer},
+};
 
 /// Cameras that a test changes as it likes.
 #[derive(Default)]
@@ -179,7 +183,6 @@ async fn frames_reach_the_hub_cut_at_their_end_with_the_cameras_spacing() {
     let mut viewer = bench.viewer();
     let mut link = bench.connect().await;
     assert_eq!((link.welcome().size, link.welcome().idle_fps), (WANTED.size, 2));
-    assert_eq!(bench.hub.ensure(bench.camera).interval(), Duration::from_millis(500));
     let mut captured = Vec::new();
     // Microseconds apart, so that each comes later than the one before by more than its distance to it.
     for (number, t_us) in [(1, 1_000_000), (2, 1_000_010), (3, 1_000_030)] {
@@ -285,7 +288,6 @@ async fn changed_settings_are_sent_and_a_changed_key_or_a_removed_camera_ends_th
         assert_eq!(control.command, expected);
         link.acknowledge(control.id, AckResult::Done, "", 1).await.unwrap();
     }
-    assert_eq!(bench.hub.ensure(bench.camera).interval(), Duration::from_millis(200));
 
     let new_key = [8; 32];
     bench.cameras.set(bench.camera, new_key, wanted);
@@ -325,7 +327,7 @@ async fn strangers_are_sent_away_with_the_reason() {
         (header(1, u32::MAX), ByeReason::TooLarge),
         (header(16, 1), ByeReason::TooLarge),
         (header(17, 0), ByeReason::Unexpected),
-        (header(34, 0), ByeReason::UnknownType),
+        (header(40, 0), ByeReason::UnknownType),
         ([header(1, 3), vec![1, 1, 0]].concat(), ByeReason::Malformed),
         (hello(CameraId::random()).to_vec(), ByeReason::UnknownCamera),
         ([&hello(bench.camera)[..], &hello(bench.camera)].concat(), ByeReason::Unexpected),

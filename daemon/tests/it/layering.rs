@@ -7,7 +7,8 @@ use std::{
 };
 
 /// Open to all.
-const FOUNDATIONS: &[&str] = &["clock", "events", "outcome", "parts", "pb_time", "repeats", "secrets", "tasks"];
+const FOUNDATIONS: &[&str] =
+    &["addresses", "clock", "events", "outcome", "parts", "pb_time", "repeats", "secrets", "tasks"];
 
 /// Files and folders that hold tests alone.
 const TEST_FILES: &[&str] = &["tests", "testing"];

@@ -8,6 +8,7 @@
     reason = "helpers of tests are tests: what fails, fails the test, and its tasks end with its runtime"
 )]
 
+mod abuse;
 mod camera;
 mod ctl;
 mod database;
