@@ -15,7 +15,7 @@ use crate::{
     events::Events,
     http::{
         self, hls,
-        listen::{Bound, Serve},
+        listen::{Limits, Serve},
         live, metrics,
     },
     hub::Hub,
@@ -29,6 +29,8 @@ use crate::{
 
 /// Connections of the local socket and of gRPC; each may carry many calls.
 const GRPC_CONNECTIONS: usize = 256;
+/// Connections of gRPC from one address.
+const GRPC_CONNECTIONS_PER_ADDRESS: usize = 64;
 
 /// The most connections that are open at once.
 pub(super) fn connections(config: &Config) -> usize {
@@ -68,17 +70,17 @@ impl Shared {
         let grpc = self.grpc(built, &parts, addresses).await?;
         let pages = http::router(self.pages(grpc.clone(), parts)?, access::layer(self.access.clone()));
         let web = self.config.http.max_connections;
+        let each = self.config.http.max_connections_per_address;
         let tls = |alpn| self.certs.server_config(alpn).context("making the TLS configuration");
-        self.listen(places.http, pages.clone(), None, web);
-        self.listen(places.https, pages.clone(), Some(tls(Alpn::Http)?), web);
-        self.listen(places.grpc, grpc, Some(tls(Alpn::Grpc)?), GRPC_CONNECTIONS);
+        let limits = |max, max_per_address| Limits { max_connections: max, max_per_address };
+        let grpc_limits = limits(GRPC_CONNECTIONS, each.min(GRPC_CONNECTIONS_PER_ADDRESS));
+        let serve = |name, router, tls, limits| Serve { name, router, tls, limits, tasks: self.servers.clone() };
+        places.http.serve(serve("http", pages.clone(), None, limits(web, each)));
+        places.https.serve(serve("https", pages.clone(), Some(tls(Alpn::Http)?), limits(web, each)));
+        places.grpc.serve(serve("grpc", grpc, Some(tls(Alpn::Grpc)?), grpc_limits));
         // With the pages, since snapshots for the person on this machine are theirs.
-        self.listen(places.socket, pages, None, GRPC_CONNECTIONS);
+        places.socket.serve(serve("socket", pages, None, limits(GRPC_CONNECTIONS, GRPC_CONNECTIONS)));
         Ok(())
-    }
-
-    fn listen(&self, place: Bound, router: axum::Router, tls: Option<Arc<rustls::ServerConfig>>, connections: usize) {
-        place.serve(Serve { router, tls, max_connections: connections, tasks: self.servers.clone() });
     }
 
     async fn grpc(&self, built: &Built, parts: &Parts, addresses: &Addresses) -> anyhow::Result<axum::Router> {

@@ -16,6 +16,10 @@ pub use router::{Parts, router, routes};
 
 /// Enough for 50 viewers with a few connections each, and a burst; each costs about 30 KiB when idle.
 const DEFAULT_MAX_CONNECTIONS: usize = 1024;
+/// A quarter of all: no address takes the room of the others, and a house behind one address still fits.
+const DEFAULT_MAX_CONNECTIONS_PER_ADDRESS: usize = 256;
+/// Each is a file descriptor, and about 30 KiB.
+const MOST_CONNECTIONS: usize = 65_536;
 
 /// `[http]`: where browsers and players connect.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,6 +31,8 @@ pub struct Config {
     pub https_address: SocketAddr,
     /// How many connections are open at once on each of the two; more wait in the kernel's queue.
     pub max_connections: usize,
+    /// How many of them one address, or one /64 of IPv6, may have; more are cut off. This machine's own are not counted.
+    pub max_connections_per_address: usize,
 }
 
 impl Default for Config {
@@ -35,6 +41,7 @@ impl Default for Config {
             address: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8080)),
             https_address: SocketAddr::from((Ipv6Addr::UNSPECIFIED, 8443)),
             max_connections: DEFAULT_MAX_CONNECTIONS,
+            max_connections_per_address: DEFAULT_MAX_CONNECTIONS_PER_ADDRESS,
         }
     }
 }
@@ -46,8 +53,13 @@ impl Config {
         if self.address == self.https_address && self.address.port() != 0 {
             complaints.push(format!("http.https_address: {} is http.address too", self.https_address));
         }
-        if self.max_connections == 0 {
-            complaints.push("http.max_connections: 0 lets nobody in".to_owned());
+        for (key, most) in [
+            ("max_connections", self.max_connections),
+            ("max_connections_per_address", self.max_connections_per_address),
+        ] {
+            if !(1..=MOST_CONNECTIONS).contains(&most) {
+                complaints.push(format!("http.{key}: {most} is not 1 to {MOST_CONNECTIONS}"));
+            }
         }
         complaints
     }
@@ -60,11 +72,19 @@ mod tests {
     #[test]
     fn complaints_name_the_key() {
         assert_eq!(Config::default().check(), Vec::<String>::new());
-        let same = Config { https_address: Config::default().address, max_connections: 0, ..Config::default() };
-        let complaints = same.check();
-        assert_eq!(complaints.len(), 2);
-        assert!(complaints[0].starts_with("http.https_address: "));
-        assert!(complaints[1].starts_with("http.max_connections: "));
+        let wrong = Config {
+            https_address: Config::default().address,
+            // More than a semaphore can count.
+            max_connections: usize::MAX,
+            max_connections_per_address: 0,
+            ..Config::default()
+        };
+        let complaints = wrong.check();
+        let keys = ["https_address", "max_connections", "max_connections_per_address"];
+        assert_eq!(complaints.len(), keys.len());
+        for (complaint, key) in complaints.iter().zip(keys) {
+            assert!(complaint.starts_with(&format!("http.{key}: ")), "{complaint}");
+        }
     }
 
     #[test]

@@ -13,24 +13,23 @@ use std::{
 
 use tokio::{
     io::{AsyncRead, AsyncWrite, ReadBuf},
-    sync::OwnedSemaphorePermit,
     time::{Instant, Sleep},
 };
 
 /// Longer than a phone needs to change from Wi-Fi to mobile; shorter than anyone wants to hold memory for the lost.
 pub(super) const WRITE_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The stream and its permit, which is given back when the stream is gone, upgraded or not.
-pub(super) struct Stall<S> {
+/// The stream and its place, which is given back when the stream is gone, upgraded or not.
+pub(super) struct Stall<S, P> {
     stream: S,
     deadline: Pin<Box<Sleep>>,
     waiting: bool,
-    _permit: OwnedSemaphorePermit,
+    _place: P,
 }
 
-impl<S> Stall<S> {
-    pub(super) fn new(stream: S, permit: OwnedSemaphorePermit) -> Self {
-        Self { stream, deadline: Box::pin(tokio::time::sleep(WRITE_TIMEOUT)), waiting: false, _permit: permit }
+impl<S, P> Stall<S, P> {
+    pub(super) fn new(stream: S, place: P) -> Self {
+        Self { stream, deadline: Box::pin(tokio::time::sleep(WRITE_TIMEOUT)), waiting: false, _place: place }
     }
 
     /// Starts the deadline at the first write that has to wait, and ends it with the first that goes through.
@@ -48,7 +47,7 @@ impl<S> Stall<S> {
     }
 }
 
-impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
+impl<S: AsyncRead + Unpin, P: Unpin> AsyncRead for Stall<S, P> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -58,7 +57,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Stall<S> {
     }
 }
 
-impl<S: AsyncWrite + Unpin> AsyncWrite for Stall<S> {
+impl<S: AsyncWrite + Unpin, P: Unpin> AsyncWrite for Stall<S, P> {
     fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         let result = Pin::new(&mut self.stream).poll_write(context, bytes);
         self.watch(result, context)
@@ -94,12 +93,14 @@ mod tests {
 
     use tokio::{
         io::{AsyncReadExt as _, AsyncWriteExt as _},
-        sync::Semaphore,
+        sync::{OwnedSemaphorePermit, Semaphore},
     };
 
     use super::*;
 
-    async fn pair() -> (Stall<tokio::io::DuplexStream>, tokio::io::DuplexStream, Arc<Semaphore>) {
+    type Permitted = Stall<tokio::io::DuplexStream, OwnedSemaphorePermit>;
+
+    async fn pair() -> (Permitted, tokio::io::DuplexStream, Arc<Semaphore>) {
         let permits = Arc::new(Semaphore::new(1));
         let permit = Arc::clone(&permits).acquire_owned().await.expect("a permit");
         let (ours, theirs) = tokio::io::duplex(8);

@@ -3,6 +3,7 @@
 use std::{
     net::{Ipv4Addr, SocketAddr},
     os::unix::fs::PermissionsExt as _,
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -47,7 +48,8 @@ fn router() -> Router {
 
 fn serve(bound: Bound, router: Router, tls: Option<Arc<rustls::ServerConfig>>, max_connections: usize) -> Tasks {
     let tasks = Tasks::new();
-    bound.serve(Serve { router, tls, max_connections, tasks: tasks.clone() });
+    let limits = Limits { max_connections, max_per_address: 1 };
+    bound.serve(Serve { name: "test", router, tls, limits, tasks: tasks.clone() });
     tasks
 }
 
@@ -261,4 +263,104 @@ async fn the_kernel_asks_whether_a_quiet_peer_is_still_there() {
     let (_client, accepted) = tokio::join!(TcpStream::connect(address), listener.accept());
     let (accepted, _) = accepted.expect("a connection");
     assert!(socket2::SockRef::from(&accepted).keepalive().expect("an option"));
+}
+
+/// A client of HTTP/2 without TLS; the connection ends when the handle does.
+async fn http2_client(
+    address: SocketAddr,
+    window: u32,
+) -> (http2::SendRequest<Empty<Bytes>>, tokio::task::JoinHandle<hyper::Result<()>>) {
+    let stream = TokioIo::new(TcpStream::connect(address).await.expect("a connection"));
+    let mut client = http2::Builder::new(TokioExecutor::new());
+    client.initial_stream_window_size(window);
+    let (send, connection) = client.handshake(stream).await.expect("a handshake");
+    #[expect(clippy::disallowed_methods, reason = "a client's connection in a test ends with the test")]
+    (send, tokio::spawn(connection))
+}
+
+fn request(path: &str) -> http::Request<Empty<Bytes>> {
+    http::Request::get(format!("http://localhost{path}")).body(Empty::new()).expect("a request")
+}
+
+/// Bodies without an end, and how many bytes of them were made.
+fn endless() -> (Router, Arc<AtomicU64>) {
+    let made = Arc::<AtomicU64>::default();
+    let count = Arc::clone(&made);
+    let answer = move || {
+        let count = Arc::clone(&count);
+        let pieces = futures_util::stream::repeat_with(move || {
+            count.fetch_add(64 * 1024, Ordering::Relaxed);
+            Ok::<_, std::io::Error>(Bytes::from_static(&[0; 64 * 1024]))
+        });
+        std::future::ready(axum::body::Body::from_stream(pieces))
+    };
+    (Router::new().route("/endless", get(answer)).merge(router()), made)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_gives_its_streams_no_window_holds_little_and_loses_its_connection() {
+    let bound = bind_tcp(LOCAL, "http.address").expect("a port");
+    let address = bound.address().expect("an address");
+    let (router, made) = endless();
+    let tasks = serve(bound, router, None, 1);
+    // Nothing at all, and a single byte.
+    for window in [0, 1] {
+        made.store(0, Ordering::Relaxed);
+        let (mut send, connection) = http2_client(address, window).await;
+        let began = tokio::time::Instant::now();
+        let mut answers = Vec::new();
+        for _ in 0..100 {
+            answers.push(send.send_request(request("/endless")).await.expect("an answer's head"));
+        }
+        let end = tokio::time::timeout(streams::UNREAD * 3, connection).await;
+        assert!(end.is_ok(), "it ends");
+        assert!(began.elapsed() >= streams::UNREAD, "{:?}", began.elapsed());
+        // One piece each, which waits for a window that never comes.
+        assert!(made.load(Ordering::Relaxed) <= 100 * 64 * 1024, "{} bytes were made", made.load(Ordering::Relaxed));
+    }
+    let stream = TcpStream::connect(address).await.expect("a connection");
+    assert_eq!(ask(stream).await, "Some(127.0.0.1) None false", "its place is free");
+    assert!(tasks.stop(GRACE).await, "and nothing of it is left");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_not_read_is_reset_and_the_others_of_its_connection_go_on() {
+    let bound = bind_tcp(LOCAL, "http.address").expect("a port");
+    let address = bound.address().expect("an address");
+    let (router, made) = endless();
+    let tasks = serve(bound, router, None, 1);
+    let (mut send, connection) = http2_client(address, 65_535).await;
+    let mut unread = send.send_request(request("/endless")).await.expect("an answer").into_body();
+    let began = tokio::time::Instant::now();
+    while began.elapsed() < streams::UNREAD + Duration::from_secs(5) {
+        let response = send.send_request(request("/")).await.expect("an answer");
+        assert_eq!(text(response).await, "Some(127.0.0.1) None false");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+    }
+    assert!(made.load(Ordering::Relaxed) <= 256 * 1024, "{} bytes were made", made.load(Ordering::Relaxed));
+    let mut read = 0;
+    let end = loop {
+        match unread.frame().await.expect("it does not end by itself") {
+            Ok(frame) => read += frame.into_data().map_or(0, |data| data.len()),
+            Err(error) => break error,
+        }
+    };
+    assert!(read <= 65_535, "{read}");
+    assert!(end.to_string().contains("body"), "{end}");
+    assert!(!connection.is_finished());
+    drop((send, unread));
+    assert!(tasks.stop(GRACE).await);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_of_http2_on_which_nothing_goes_on_ends_in_order() {
+    let (address, tasks) = plain(1);
+    let (mut send, connection) = http2_client(address, 65_535).await;
+    let response = send.send_request(request("/")).await.expect("an answer");
+    assert_eq!(text(response).await, "Some(127.0.0.1) None false");
+    let began = tokio::time::Instant::now();
+    connection.await.expect("no panic").expect("it is told so");
+    let idle = began.elapsed();
+    assert!((streams::IDLE..streams::IDLE + Duration::from_secs(20)).contains(&idle), "{idle:?}");
+    assert!(tasks.stop(GRACE).await);
 }

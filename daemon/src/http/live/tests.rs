@@ -24,7 +24,7 @@ use crate::{
     access::{Caller, Role, Via},
     clock::from_us,
     events::Events,
-    http::listen::{Serve, bind_tcp},
+    http::listen::{Limits, Serve, bind_tcp},
     hub::{Frame, Publisher, SessionInfo},
 };
 
@@ -59,7 +59,8 @@ impl Fixture {
         let router = routes(live).layer(Extension(caller));
         let bound = bind_tcp((Ipv4Addr::LOCALHOST, 0).into(), "http.address").expect("a port");
         let address = bound.address().expect("an address");
-        bound.serve(Serve { router, tls: None, max_connections: 16, tasks: tasks.clone() });
+        let limits = Limits { max_connections: 16, max_per_address: 16 };
+        bound.serve(Serve { name: "test", router, tls: None, limits, tasks: tasks.clone() });
         Self { hub, camera, known, publisher, address, revoked, tasks }
     }
 
