@@ -120,7 +120,7 @@ fn source(row: &Row) -> Result<Source, Error> {
     let probe: Option<Uuid> = get(row, "probe_camera")?;
     let index: Option<i32> = get(row, "probe_index")?;
     if let Some((camera, index)) = probe.zip(index) {
-        let index = u8::try_from(index).map_err(|_| broken(format!("probe_index is {index}")))?;
+        let index = u8::try_from(index).map_err(|_too_large| broken(format!("probe_index is {index}")))?;
         return Ok(Source::Probe { camera: CameraId(camera), index });
     }
     let address: Option<IpAddr> = get(row, "text_address")?;
