@@ -47,8 +47,11 @@ doc: ## Build the documentation of all modules
 bench: ## Run the benchmarks
 	cargo bench --workspace --locked
 
-firmware-test: ## The firmware's checks: on this machine and as Xtensa code
+firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa code, against the real hub
 	@$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware
+	cargo build --workspace --locked
+	@LARDERD=$(abspath $(TARGET))/debug/larderd LARDERCTL=$(abspath $(TARGET))/debug/larderctl \
+		$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware link
 
 clean: ## Remove what was built; recordings in ./var stay
 	cargo clean

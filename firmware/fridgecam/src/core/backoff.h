@@ -14,12 +14,12 @@ public:
     /// `random`: any number, for the jitter. Returns the wait.
     uint32_t after(Bye reason, uint32_t welcomed_for_ms, uint32_t random) {
         if (welcomed_for_ms >= kSteadyMs) next_ms_ = kFirstMs;
-        const uint32_t wait = is_refusal(reason) ? kRefusedMs : next_ms_;
-        if (!is_refusal(reason)) next_ms_ = next_ms_ < kMostMs / 2 ? next_ms_ * 2 : kMostMs;
+        if (is_refusal(reason)) return kRefusedMs + random % (kRefusedMs / 4);
+        const uint32_t wait = next_ms_;
+        next_ms_ = next_ms_ < kMostMs / 2 ? next_ms_ * 2 : kMostMs;
         // Three quarters of it to the whole: cameras that lost the same hub must not come back in step, and none waits
-        // longer than was promised. A refusal waits at least its minute.
-        const uint32_t jitter = wait / 4;
-        return is_refusal(reason) ? wait + random % (jitter + 1) : wait - random % (jitter + 1);
+        // longer than was promised.
+        return wait - random % (wait / 4 + 1);
     }
 
     static constexpr uint32_t kFirstMs = 500;

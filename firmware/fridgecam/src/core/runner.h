@@ -1,0 +1,77 @@
+// A camera's day: dial, prove, take, send, and again. The same on the board and on a host.
+#pragma once
+
+#include "backoff.h"
+#include "link.h"
+#include "pace.h"
+#include "statistics.h"
+
+namespace larder {
+
+/// A picture as it was taken. Its memory belongs to the eye until it is given back.
+struct Picture {
+    const uint8_t* jpeg;
+    size_t jpeg_len;
+    uint16_t width;
+    uint16_t height;
+    uint8_t quality;
+    uint8_t flags;
+    uint64_t t_us;
+};
+
+/// What takes pictures.
+class Eye {
+public:
+    virtual ~Eye() {}
+    /// False when there is none now.
+    virtual bool take(Picture* picture) = 0;
+    virtual void give_back() = 0;
+    /// The quality of pictures from now on.
+    virtual void set_quality(uint8_t quality) = 0;
+};
+
+/// What happened, for consoles and lamps.
+class Watcher {
+public:
+    virtual ~Watcher() {}
+    virtual void opened() = 0;
+    virtual void ended(Bye reason, uint32_t wait_ms) = 0;
+    virtual void sent(const Picture& picture, uint32_t number) = 0;
+};
+
+/// The bytes of a picture up to its end; 0 when it does not begin or end as a JPEG. Drivers pad with zeros.
+size_t jpeg_length(const uint8_t* jpeg, size_t count);
+
+class Runner {
+public:
+    Runner(Link* link, Board* board, Eye* eye, Watcher* watcher);
+
+    /// Does what is next; takes a second at most, or a send. Returns how long nothing will be due, in milliseconds.
+    uint32_t step(const char* host, uint16_t port);
+
+    /// How long until the hub is to be dialled; 0 when that is due, or a session stands.
+    uint32_t until_dial_ms();
+
+    Pace& pace() { return pace_; }
+    FrameCounts& counts() { return counts_; }
+
+private:
+    uint32_t dial(const char* host, uint16_t port);
+    void show(uint32_t now_ms);
+    uint32_t ended(Bye reason);
+
+    Link* link_;
+    Board* board_;
+    Eye* eye_;
+    Watcher* watcher_;
+    Backoff backoff_;
+    Pace pace_;
+    FrameCounts counts_;
+    uint32_t dial_at_ms_;
+    uint32_t frame_at_ms_;
+    uint8_t quality_;
+    bool was_open_;
+    bool has_dialled_;
+};
+
+}  // namespace larder

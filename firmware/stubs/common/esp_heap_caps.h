@@ -1,0 +1,8 @@
+// Stub for type checks.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#define MALLOC_CAP_INTERNAL (1 << 11)
+size_t heap_caps_get_largest_free_block(uint32_t caps);

@@ -1,0 +1,6 @@
+// Stub for type checks.
+#pragma once
+
+#include <stdint.h>
+
+int64_t esp_timer_get_time();

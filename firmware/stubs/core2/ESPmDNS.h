@@ -1,0 +1,13 @@
+// Stub for type checks: mDNS as core 2 has it.
+#pragma once
+
+#include <Arduino.h>
+
+class MDNSResponder {
+public:
+    bool begin(const char* name);
+    int queryService(const char* service, const char* protocol);
+    IPAddress IP(int index);
+    uint16_t port(int index);
+};
+extern MDNSResponder MDNS;

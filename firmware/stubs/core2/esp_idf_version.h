@@ -1,0 +1,4 @@
+// Stub for type checks.
+#pragma once
+
+#define ESP_IDF_VERSION_MAJOR 4
