@@ -29,10 +29,13 @@ const Format kFormats[] = {
     {1024, 768, FRAMESIZE_XGA},  {1280, 720, FRAMESIZE_HD},   {1280, 1024, FRAMESIZE_SXGA},
     {1600, 1200, FRAMESIZE_UXGA},
 };
-const Format& kLargest = kFormats[sizeof kFormats / sizeof kFormats[0] - 1];
+constexpr int kSvga = 5;
+constexpr int kVga = 4;
 
 bool is_up;
-const Format* format = &kFormats[4];
+const Format* format = &kFormats[kVga];
+// What the buffers were made for: smaller ones can follow, larger ones can't.
+const Format* largest = &kFormats[sizeof kFormats / sizeof kFormats[0] - 1];
 uint8_t quality = 12;
 bool wants_snapshot;
 
@@ -66,8 +69,6 @@ bool start(int mhz) {
     config.ledc_timer = LEDC_TIMER_0;
     config.ledc_channel = static_cast<ledc_channel_t>(board::kClockChannel);
     config.pixel_format = PIXFORMAT_JPEG;
-    // The buffers are made for the size that it starts with: smaller ones can follow, larger ones can't.
-    config.frame_size = kLargest.size;
     config.jpeg_quality = quality;
     config.fb_count = 2;
     config.fb_location = CAMERA_FB_IN_PSRAM;
@@ -76,8 +77,9 @@ bool start(int mhz) {
         config.fb_count = 1;
         config.fb_location = CAMERA_FB_IN_DRAM;
         config.grab_mode = CAMERA_GRAB_WHEN_EMPTY;
-        config.frame_size = FRAMESIZE_SVGA;
+        largest = &kFormats[kSvga];
     }
+    config.frame_size = largest->size;
     const esp_err_t fault = esp_camera_init(&config);
     if (fault != ESP_OK) Serial.printf("camera: error 0x%x at %d MHz\n", static_cast<unsigned>(fault), mhz);
     return fault == ESP_OK;
@@ -110,7 +112,7 @@ public:
         const bool is_snapshot = wants_snapshot;
         wants_snapshot = false;
         if (is_snapshot) {
-            apply(kLargest);
+            apply(*largest);
             drop(kStaleFrames);
         }
         frame_ = esp_camera_fb_get();
@@ -175,6 +177,7 @@ bool is_ready() { return is_up; }
 bool set_size(uint16_t width, uint16_t height) {
     for (const Format& known : kFormats) {
         if (known.width != width || known.height != height) continue;
+        if (known.width > largest->width) return false;
         format = &known;
         return !is_up || apply(known);
     }

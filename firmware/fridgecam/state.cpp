@@ -110,6 +110,8 @@ void measure(larder::Telemetry* telemetry) {
     telemetry->frames_corrupt = shared.counts.corrupt;
     telemetry->longest_send_stall_ms = shared.counts.longest_stall_ms;
     telemetry->reconnects = shared.counts.reconnects;
+    telemetry->tenths_fps = static_cast<uint16_t>(shared.tenths_fps);
+    telemetry->quality = shared.quality;
     telemetry->reading_count = shared.reading_count;
     for (uint8_t at = 0; at < shared.reading_count; at++) telemetry->readings[at] = shared.readings[at];
 }

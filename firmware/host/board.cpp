@@ -70,6 +70,8 @@ void Board::measure(larder::Telemetry* telemetry) {
     telemetry->longest_send_stall_ms = counts->longest_stall_ms;
     telemetry->reconnects = counts->reconnects;
     telemetry->reset_reason = 1;
+    telemetry->tenths_fps = static_cast<uint16_t>(pace->tenths_fps(static_cast<uint32_t>(now_us() / 1000)));
+    telemetry->quality = pace->quality();
     for (const larder::Reading& reading : readings) telemetry->readings[telemetry->reading_count++] = reading;
 }
 

@@ -66,6 +66,13 @@ TEST("what a camera says is as in the vectors") {
     Writer payload(out + kHeaderLen, kMostTelemetry);
     telemetry.put(&payload);
     CHECK(vectors::is(out, session.seal(Kind::Telemetry, 2150000, payload.size(), out), "telemetry"));
+
+    Session another = vectors::session();
+    telemetry.tenths_fps = 75;
+    telemetry.quality = 18;
+    Writer longer(out + kHeaderLen, kMostTelemetry);
+    telemetry.put(&longer);
+    CHECK(vectors::is(out, another.seal(Kind::Telemetry, 2160000, longer.size(), out), "telemetry-pace"));
 }
 
 TEST("every command is read as in the vectors") {

@@ -46,6 +46,7 @@ pub(super) fn telemetry(uptime: Duration, shift_us: i64, counts: &Counts, reset_
             value: Some(fridge(Duration::from_micros(read_us))),
             error_count: 0,
         }],
+        pace: None,
     }
 }
 

@@ -32,7 +32,7 @@ pub use keys::KEY_LEN;
 pub use message::Message;
 pub use packet::{DecodeError, Limits, Packet, decode};
 pub use session::{Incoming, Outgoing, Received, Session, SessionError};
-pub use telemetry::{MOST_SENSORS, MilliCelsius, Reading, Telemetry};
+pub use telemetry::{MOST_SENSORS, MilliCelsius, Pace, Reading, Telemetry};
 pub use update::{DIGEST_LEN, Image, MOST_CHUNK, UpdateBegin, UpdateData, UpdateEnd, UpdateResult, UpdateStatus};
 pub use welcome::{FrameMac, Size, Welcome};
 

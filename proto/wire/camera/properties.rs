@@ -18,6 +18,7 @@ fn milli() -> impl Strategy<Value = Option<MilliCelsius>> {
 prop_compose! {
     fn any_telemetry()(
         counts in any::<[u32; 11]>(), chip in milli(), rssi_dbm: i8, reset: u8,
+        pace in option::of(any::<(u16, u8)>()),
         sensors in vec((any::<(u8, u32, u64, u32)>(), milli()), 0..=MOST_SENSORS),
     ) -> Telemetry {
         let [uptime, stall, rest @ ..] = counts;
@@ -30,6 +31,7 @@ prop_compose! {
             sensors: sensors.into_iter().map(|((index, seq, t_us, error_count), value)| {
                 Reading { index, seq, t_us, value, error_count }
             }).collect(),
+            pace: pace.map(|(tenths_fps, quality)| Pace { tenths_fps, quality }),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{PayloadError, ResetReason};
 
 /// Thermometers in one message.
 pub const MOST_SENSORS: usize = 8;
+const PACE_LEN: usize = 3;
 /// Stands for "no value" in a temperature.
 const NO_VALUE: i32 = i32::MIN;
 
@@ -63,6 +64,17 @@ pub struct Telemetry {
     pub reconnects: u32,
     /// At most [`MOST_SENSORS`].
     pub sensors: Vec<Reading>,
+    /// What it sends now; a slow line makes it less than what is wanted. `None`: the camera does not say.
+    pub pace: Option<Pace>,
+}
+
+/// How fast and how well a camera sends its pictures.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Pace {
+    /// Tenths of a frame a second.
+    pub tenths_fps: u16,
+    /// The OV2640's, 4 (best) to 63.
+    pub quality: u8,
 }
 
 /// One thermometer's newest reading, the same that goes out as a datagram.
@@ -99,6 +111,7 @@ impl Telemetry {
             rssi_dbm: bytes.try_get_i8()?,
             reset_reason: ResetReason(bytes.try_get_u8()?),
             sensors: Vec::new(),
+            pace: None,
         };
         let count = bytes.try_get_u8()?;
         if usize::from(count) > MOST_SENSORS {
@@ -112,6 +125,10 @@ impl Telemetry {
                 value: MilliCelsius::from_wire(bytes.try_get_i32()?),
                 error_count: bytes.try_get_u32()?,
             });
+        }
+        // It may end here, and it may be longer than this.
+        if bytes.len() >= PACE_LEN {
+            telemetry.pace = Some(Pace { tenths_fps: bytes.try_get_u16()?, quality: bytes.try_get_u8()? });
         }
         Ok(telemetry)
     }
@@ -139,6 +156,10 @@ impl Telemetry {
             out.put_u64(reading.t_us);
             out.put_i32(MilliCelsius::to_wire(reading.value));
             out.put_u32(reading.error_count);
+        }
+        if let Some(pace) = self.pace {
+            out.put_u16(pace.tenths_fps);
+            out.put_u8(pace.quality);
         }
     }
 }

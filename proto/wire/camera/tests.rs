@@ -92,6 +92,7 @@ fn telemetry() -> Telemetry {
             Reading { index: 0, seq: 120, t_us: 1_990_000, value: Some(MilliCelsius(-18_125)), error_count: 1 },
             Reading { index: 1, seq: 119, t_us: 1_991_000, value: None, error_count: 77 },
         ],
+        pace: None,
     }
 }
 
@@ -147,6 +148,25 @@ fn what_a_camera_says_is_as_in_the_vectors_and_the_hub_reads_it() {
     check(&out.split(), vector!("pong"), Received::Message(message));
 
     check(&vector!("optional"), vector!("optional"), Received::PassedOver(0x80));
+}
+
+#[test]
+fn telemetry_may_tell_the_pace_and_may_be_longer_than_is_known() {
+    let (camera, mut hub) = session();
+    let mut says = camera.outgoing;
+    let message = Message::Telemetry(Telemetry { pace: Some(Pace { tenths_fps: 75, quality: 18 }), ..telemetry() });
+    let mut out = BytesMut::new();
+    says.message(&message, 2_160_000, &mut out);
+    assert_eq!(out, vector!("telemetry-pace"));
+    assert_eq!(hub.incoming.receive(&packet(&out)), Ok(Received::Message(message.clone())));
+
+    let mut payload = BytesMut::new();
+    message.put(&mut payload);
+    payload.extend_from_slice(b"more");
+    let length = u32::try_from(payload.len()).unwrap();
+    let header = Header { kind: Kind::Telemetry, flags: Flags::default(), seq: 0, t_us: 0, length };
+    let longer = Packet { header, payload: payload.freeze(), mac: None, intact: true };
+    assert_eq!(Message::parse(&longer), Ok(Some(message)));
 }
 
 #[test]

@@ -65,6 +65,9 @@ void Telemetry::put(Writer* out) const {
         out->i32(reading.value);
         out->u32(reading.error_count);
     }
+    if (tenths_fps == 0) return;
+    out->u16(tenths_fps);
+    out->u8(quality);
 }
 
 bool Control::parse(Reader* in) {

@@ -11,7 +11,7 @@ constexpr size_t kMostProbes = 8;
 constexpr size_t kFramePrefixLen = 12;
 constexpr size_t kChallengeLen = 57;
 constexpr size_t kMostHello = 53 + kMostVersion;
-constexpr size_t kMostTelemetry = 51 + 21 * kMostProbes;
+constexpr size_t kMostTelemetry = 51 + 21 * kMostProbes + 3;
 /// Stands for "no value" in a temperature.
 constexpr int32_t kNoValue = INT32_MIN;
 
@@ -98,6 +98,9 @@ struct Telemetry {
     uint8_t reset_reason;
     uint8_t reading_count;
     Reading readings[kMostProbes];
+    /// What is sent now, in tenths of a frame a second and as quality; 0: not told.
+    uint16_t tenths_fps;
+    uint8_t quality;
 
     void put(Writer* out) const;
 };

@@ -114,7 +114,10 @@ bool Tcp::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* s
             first += advance(left + first, count - first, static_cast<size_t>(sent));
             moved_ms += still_ms;
             if (still_ms > *stall_ms) *stall_ms = still_ms;
-        } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR && errno != ENOMEM) {
+        } else if (sent < 0 && errno == ENOMEM && still_ms < timeout_ms) {
+            // lwIP is out of buffers, which no wait for the socket ends: let it work.
+            wait(false, 10);
+        } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
             return false;
         } else if (still_ms >= timeout_ms || !wait(true, timeout_ms - still_ms)) {
             // The hub always reads: a line that stands still so long is gone, and half a message can't be taken back.

@@ -1,0 +1,135 @@
+// The real sockets against a peer in this process: only on the host.
+#include <netinet/in.h>
+#include <sys/socket.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <thread>
+#include <vector>
+
+#include "../fridgecam/src/core/tcp.h"
+#include "check.h"
+
+using namespace larder;
+
+namespace {
+
+uint64_t now_ms() {
+    timespec now;
+    clock_gettime(CLOCK_MONOTONIC, &now);
+    return static_cast<uint64_t>(now.tv_sec) * 1000 + static_cast<uint64_t>(now.tv_nsec) / 1000000;
+}
+
+/// Listens on a free port, with a window as small as a board's.
+class Peer {
+public:
+    Peer() : listener_(socket(AF_INET, SOCK_STREAM, 0)) {
+        const int small = 5744;
+        setsockopt(listener_, SOL_SOCKET, SO_RCVBUF, &small, sizeof small);
+        sockaddr_in at = {};
+        at.sin_family = AF_INET;
+        at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+        socklen_t size = sizeof at;
+        CHECK(bind(listener_, reinterpret_cast<sockaddr*>(&at), size) == 0 && listen(listener_, 4) == 0);
+        getsockname(listener_, reinterpret_cast<sockaddr*>(&at), &size);
+        port = ntohs(at.sin_port);
+    }
+    ~Peer() {
+        hang_up();
+        close(listener_);
+    }
+    void accept() { socket_ = ::accept(listener_, nullptr, nullptr); }
+    void hang_up() {
+        if (socket_ >= 0) close(socket_);
+        socket_ = -1;
+    }
+    /// At most so many bytes.
+    size_t read(uint8_t* to, size_t room) {
+        const ssize_t came = recv(socket_, to, room, 0);
+        return came > 0 ? static_cast<size_t>(came) : 0;
+    }
+    void write(const void* data, size_t count) { CHECK(::send(socket_, data, count, 0) == static_cast<ssize_t>(count)); }
+
+    uint16_t port;
+
+private:
+    int listener_;
+    int socket_ = -1;
+};
+
+}  // namespace
+
+TEST("three parts arrive as one, however small the pieces that the line takes") {
+    Peer peer;
+    Tcp tcp;
+    CHECK(tcp.connect("127.0.0.1", peer.port, 1000));
+    peer.accept();
+    std::vector<uint8_t> picture(6000000);
+    for (size_t at = 0; at < picture.size(); at++) picture[at] = static_cast<uint8_t>(at * 31 >> 8);
+    const uint8_t head[36] = {1, 2, 3}, trailer[16] = {9, 8, 7};
+    std::vector<uint8_t> found(sizeof head + picture.size() + sizeof trailer);
+    std::thread reader([&] {
+        for (size_t at = 0; at < found.size();) {
+            const size_t wanted = at % 7919 + 1, left = found.size() - at;
+            const size_t came = peer.read(found.data() + at, wanted < left ? wanted : left);
+            if (came == 0) return;
+            at += came;
+        }
+    });
+    const Part parts[] = {{head, sizeof head}, {picture.data(), picture.size()}, {trailer, 0}, {trailer, sizeof trailer}};
+    uint32_t stall_ms;
+    CHECK(tcp.send(parts, 4, 5000, &stall_ms));
+    reader.join();
+    CHECK(memcmp(found.data(), head, sizeof head) == 0);
+    CHECK(memcmp(found.data() + sizeof head, picture.data(), picture.size()) == 0);
+    CHECK(memcmp(found.data() + sizeof head + picture.size(), trailer, sizeof trailer) == 0);
+}
+
+TEST("a send to a peer that does not read ends in time, and says how long it stood still") {
+    Peer peer;
+    Tcp tcp;
+    CHECK(tcp.connect("127.0.0.1", peer.port, 1000));
+    peer.accept();
+    std::vector<uint8_t> picture(20000000);
+    const Part part = {picture.data(), picture.size()};
+    uint32_t stall_ms;
+    const uint64_t began_ms = now_ms();
+    CHECK(!tcp.send(&part, 1, 300, &stall_ms));
+    CHECK(stall_ms >= 290 && now_ms() - began_ms < 5000);
+}
+
+TEST("a peer that hangs up is noticed, reading and writing") {
+    Peer peer;
+    Tcp tcp;
+    CHECK(tcp.connect("127.0.0.1", peer.port, 1000));
+    peer.accept();
+    uint8_t to[16];
+    CHECK_EQ(tcp.receive(to, sizeof to, 10), 0);
+    peer.write("hello", 5);
+    CHECK_EQ(tcp.receive(to, sizeof to, 1000), 5);
+    peer.hang_up();
+    CHECK(tcp.receive(to, sizeof to, 1000) < 0);
+    std::vector<uint8_t> much(1000000);
+    const Part part = {much.data(), much.size()};
+    uint32_t stall_ms;
+    bool is_sent = true;
+    for (int tries = 0; is_sent && tries < 100; tries++) is_sent = tcp.send(&part, 1, 1000, &stall_ms);
+    CHECK(!is_sent);
+}
+
+TEST("nobody there is an answer, not a wait") {
+    uint16_t port;
+    {
+        Peer gone;
+        port = gone.port;
+    }
+    Tcp tcp;
+    CHECK(!tcp.connect("127.0.0.1", port, 1000));
+    CHECK(!tcp.connect("no-such-host.invalid", port, 1000));
+    uint8_t to[1];
+    CHECK(tcp.receive(to, 1, 0) < 0);
+    const Part part = {to, 1};
+    uint32_t stall_ms;
+    CHECK(!tcp.send(&part, 1, 10, &stall_ms));
+}
