@@ -1,0 +1,137 @@
+//! Alarms: what is watched, what was wrong, and who is told.
+
+mod message;
+
+use std::{fmt, str::FromStr};
+
+use jiff::Timestamp;
+use larder_proto::wire::{CameraId, camera::MilliCelsius};
+use uuid::Uuid;
+
+pub use message::Message;
+
+use crate::temperatures::SensorId;
+
+/// A newtype over a UUID that is written and read as one.
+macro_rules! id {
+    ($(#[$doc:meta])* $name:ident) => {
+        $(#[$doc])*
+        #[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+        pub struct $name(pub Uuid);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.0.fmt(f)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = uuid::Error;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                text.parse().map(Self)
+            }
+        }
+    };
+}
+
+id! {
+    /// Which rule.
+    RuleId
+}
+id! {
+    /// Which way to tell people.
+    ChannelId
+}
+id! {
+    /// Which alarm; rises with time (version 7).
+    AlarmId
+}
+
+impl RuleId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+impl ChannelId {
+    /// A new random id.
+    pub fn random() -> Self {
+        Self(Uuid::new_v4())
+    }
+}
+
+/// Something that was wrong, from when to when.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Alarm {
+    /// Made when it was raised.
+    pub id: AlarmId,
+    /// The rule that raised it; it may be gone.
+    pub rule: RuleId,
+    /// The rule's name then.
+    pub rule_name: String,
+    /// A sentence for people, as it was when it was raised.
+    pub message: String,
+    /// Since when the cause was there.
+    pub since: Timestamp,
+    /// When it was raised.
+    pub raised_at: Timestamp,
+    /// `None` while it is raised.
+    pub cleared_at: Option<Timestamp>,
+    /// When somebody said that it was seen, and who.
+    pub acknowledged: Option<Acknowledged>,
+    /// The worst value so far, if it is about one.
+    pub extreme: Option<MilliCelsius>,
+    /// About which sensor, if about one.
+    pub sensor: Option<SensorId>,
+    /// About which camera, if about one.
+    pub camera: Option<CameraId>,
+}
+
+/// That somebody has seen an alarm.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub struct Acknowledged {
+    /// When.
+    pub at: Timestamp,
+    /// The caller's name.
+    pub by: String,
+}
+
+/// Why people are told of an alarm. The names are kept in rows and sent: a contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Occasion {
+    /// It began.
+    Raised,
+    /// It goes on and nobody has acknowledged it.
+    Repeated,
+    /// It is over.
+    Cleared,
+}
+
+impl Occasion {
+    const ALL: [Self; 3] = [Self::Raised, Self::Repeated, Self::Cleared];
+
+    /// The kept name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Raised => "raised",
+            Self::Repeated => "repeated",
+            Self::Cleared => "cleared",
+        }
+    }
+
+    /// The occasion with that name.
+    pub fn from_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|occasion| occasion.name() == name)
+    }
+}
+
+/// Tells people. Implemented by the channels.
+pub trait Tell: Send + Sync {
+    /// Tells of an alarm through these channels; through all when none is named. Never waits.
+    fn tell(&self, alarm: &Alarm, occasion: Occasion, channels: &[ChannelId]);
+
+    /// The channel with that id or name.
+    fn find(&self, id_or_name: &str) -> Option<ChannelId>;
+}
