@@ -239,6 +239,15 @@ class LinkTest(unittest.TestCase):
         self.assertEqual((status["frames_received"], status["frames_refused"]), (len(camera.sent), {}))
         self.assertEqual(len(camera.sent) % 5, 0)
 
+    def test_a_hub_that_is_killed_is_found_again(self):
+        camera = self.camera(self.daemon.add("patient"))
+        camera.expect("opened")
+        self.daemon.stop(signal.SIGKILL)
+        camera.expect(r"ended lost wait \d+")
+        self.daemon.start()
+        camera.expect("opened", 60)
+        until(lambda: self.daemon.status("patient")["frames_received"], "pictures again")
+
     def test_readings_are_signed_and_numbered(self):
         line = self.daemon.add("warm")
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as listener:

@@ -199,6 +199,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_is_about_to_end_is_followed_by_another() {
+        let state = tempfile::tempdir().unwrap();
+        let tasks = Tasks::new();
+        Cluster::start(state.path(), None, &tasks).await.unwrap();
+        tasks.stop(Duration::from_secs(5)).await;
+        let old = read_pid(state.path());
+
+        // As when the hub was killed: the server ends, and takes a moment for it.
+        kill(old, rustix::process::Signal::INT);
+        let tasks = Tasks::new();
+        let cluster = Cluster::start(state.path(), None, &tasks).await.unwrap();
+        assert_ne!(read_pid(state.path()), old);
+        tasks.stop(Duration::from_secs(5)).await;
+        cluster.stop().await;
+    }
+
+    #[tokio::test]
     async fn a_long_state_folder_is_refused_with_its_socket_path() {
         let long = std::env::temp_dir().join("x".repeat(100));
         let error = Cluster::start(&long, None, &Tasks::new()).await.err().unwrap();

@@ -31,13 +31,16 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start_or_adopt(layout: &Layout) -> Result<Self, Error> {
-        let mut server = match running(&layout.data) {
-            Some(pid) => {
-                tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
-                Self { pid, child: None }
+        if let Some(pid) = running(&layout.data) {
+            tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
+            let mut adopted = Self { pid, child: None };
+            match adopted.wait_until_ready(layout).await {
+                // A killed hub takes its server along: this one was on its way out already.
+                Err(Error::Ended { .. }) => tracing::info!("it was ending; starting another"),
+                ready => return ready.map(|()| adopted),
             }
-            None => Self::spawn(layout)?,
-        };
+        }
+        let mut server = Self::spawn(layout)?;
         server.wait_until_ready(layout).await?;
         Ok(server)
     }
