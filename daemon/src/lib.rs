@@ -15,6 +15,7 @@ pub mod hub;
 pub mod ingest;
 pub mod outcome;
 pub mod parts;
+pub mod pb_page;
 pub mod pb_time;
 pub mod recorder;
 pub mod recordings;

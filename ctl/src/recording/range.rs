@@ -26,18 +26,11 @@ pub struct OptionalRange {
 
 /// A time that has to be given.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Time")]
-#[group(required = true, multiple = true)]
+#[command(mut_group("OptionalRange", |group| group.required(true)))]
 pub struct RequiredRange {
-    /// From this time on, for example -2h or 14:30
-    #[arg(long, allow_hyphen_values = true, value_name = "TIME")]
-    pub from: Option<String>,
-    /// Up to this time [default: now]
-    #[arg(long, allow_hyphen_values = true, value_name = "TIME", requires = "from")]
-    pub to: Option<String>,
-    /// The whole of this day, for example 2026-11-22
-    #[arg(long, conflicts_with_all = ["from", "to"], value_name = "DATE")]
-    pub day: Option<civil::Date>,
+    /// The time.
+    #[command(flatten)]
+    pub range: OptionalRange,
 }
 
 impl OptionalRange {
@@ -68,8 +61,7 @@ impl RequiredRange {
     ///
     /// A time cannot be read, or the range is empty.
     pub fn wire(self, out: &Out) -> Result<TimeRange, Failure> {
-        let range = OptionalRange { from: self.from, to: self.to, day: self.day };
-        range.wire(out)?.ok_or_else(|| Failure::Usage("a time is needed: --from and --to, or --day".to_owned()))
+        self.range.wire(out)?.ok_or_else(|| Failure::Usage("a time is needed: --from and --to, or --day".to_owned()))
     }
 }
 

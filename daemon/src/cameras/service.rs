@@ -17,13 +17,11 @@ use crate::{
     hub::Hub,
     ingest::{ControlError, Ingest},
     outcome::{Kind, Refusal},
+    pb_page,
     pb_time::duration,
     recorder::Recorder,
 };
 
-/// A page when the request names no size.
-const DEFAULT_PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
 const WATCH_DEFAULT: Duration = Duration::from_secs(1);
 const WATCH_RANGE: (Duration, Duration) = (Duration::from_millis(100), Duration::from_secs(60));
 
@@ -127,11 +125,7 @@ impl Service {
 }
 
 fn page(cameras: &[Arc<Camera>], request: &pb::ListCamerasRequest) -> Result<(Vec<Arc<Camera>>, String), Refusal> {
-    let size = match usize::try_from(request.page_size) {
-        Ok(0) => DEFAULT_PAGE,
-        Ok(size) => size.min(LARGEST_PAGE),
-        Err(_) => return Err(Refusal::field("page_size", format!("{} is negative", request.page_size))),
-    };
+    let size = usize::from(pb_page::size(request.page_size)?);
     // The token is the last name of the page before: it stays right when cameras come and go.
     let rest: Vec<_> = cameras.iter().filter(|camera| camera.name > request.page_token).collect();
     let page: Vec<_> = rest.iter().take(size).map(|camera| Arc::clone(camera)).collect();

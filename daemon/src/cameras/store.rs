@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use larder_proto::wire::CameraId;
-use tokio_postgres::{Row, error::SqlState};
+use tokio_postgres::{Row, error::SqlState, types::ToSql};
 
 use super::{Camera, Capture, Error, Key, Mode, Recording};
 use crate::{
@@ -42,31 +42,10 @@ impl Store {
         let sealed = self.hub_key.seal(camera.id.0.as_bytes(), &key.0)?;
         let kept = Kept::of(camera);
         let client = self.db.client().await?;
-        let sql = format!(
-            "INSERT INTO cameras (id, name, title, sealed_key, width, height, quality, active_fps, idle_fps, \
-             recording_mode, max_age, max_bytes) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-             RETURNING {COLUMNS}"
-        );
-        let row = client
-            .query_one(
-                &sql,
-                &[
-                    &camera.id.0,
-                    &camera.name,
-                    &camera.title,
-                    &sealed,
-                    &kept.width,
-                    &kept.height,
-                    &kept.quality,
-                    &kept.active_fps,
-                    &kept.idle_fps,
-                    &kept.mode,
-                    &kept.max_age,
-                    &kept.max_bytes,
-                ],
-            )
-            .await
-            .map_err(|error| name_taken(error, &camera.name))?;
+        let sql =
+            format!("INSERT INTO cameras (id, sealed_key, {KEPT}) VALUES ($1, $2, {}) RETURNING {COLUMNS}", places(3));
+        let values = [&[&camera.id.0 as &(dyn ToSql + Sync), &sealed], &kept.values()[..]].concat();
+        let row = client.query_one(&sql, &values).await.map_err(|error| name_taken(error, &camera.name))?;
         Ok((self::camera(&row)?, key))
     }
 
@@ -75,29 +54,11 @@ impl Store {
         let kept = Kept::of(camera);
         let client = self.db.client().await?;
         let sql = format!(
-            "UPDATE cameras SET name = $2, title = $3, width = $4, height = $5, quality = $6, active_fps = $7, \
-             idle_fps = $8, recording_mode = $9, max_age = $10, max_bytes = $11, updated_at = now() \
-             WHERE id = $1 RETURNING {COLUMNS}"
+            "UPDATE cameras SET ({KEPT}) = ROW ({}), updated_at = now() WHERE id = $1 RETURNING {COLUMNS}",
+            places(2)
         );
-        let row = client
-            .query_opt(
-                &sql,
-                &[
-                    &camera.id.0,
-                    &camera.name,
-                    &camera.title,
-                    &kept.width,
-                    &kept.height,
-                    &kept.quality,
-                    &kept.active_fps,
-                    &kept.idle_fps,
-                    &kept.mode,
-                    &kept.max_age,
-                    &kept.max_bytes,
-                ],
-            )
-            .await
-            .map_err(|error| name_taken(error, &camera.name))?;
+        let values = [&[&camera.id.0 as &(dyn ToSql + Sync)], &kept.values()[..]].concat();
+        let row = client.query_opt(&sql, &values).await.map_err(|error| name_taken(error, &camera.name))?;
         self::camera(&row.ok_or_else(|| Error::NotFound(camera.id.to_string()))?)
     }
 
@@ -141,8 +102,19 @@ impl Store {
     }
 }
 
+/// The columns that people set, in the order of [`Kept::values`].
+const KEPT: &str = "name, title, width, height, quality, active_fps, idle_fps, recording_mode, max_age, max_bytes";
+
+/// The placeholders of those columns, from `$first` on.
+fn places(first: usize) -> String {
+    let last = first + KEPT.split(',').count();
+    (first..last).map(|place| format!("${place}")).collect::<Vec<_>>().join(", ")
+}
+
 /// A camera's settings as its row keeps them.
 struct Kept {
+    name: String,
+    title: String,
     width: i32,
     height: i32,
     quality: i32,
@@ -158,6 +130,8 @@ impl Kept {
         let Camera { capture, recording, .. } = camera;
         let whole = |value: u64| i64::try_from(value).unwrap_or(i64::MAX);
         Self {
+            name: camera.name.clone(),
+            title: camera.title.clone(),
             width: capture.width.into(),
             height: capture.height.into(),
             quality: capture.quality.into(),
@@ -167,6 +141,11 @@ impl Kept {
             max_age: recording.max_age.map(|age| whole(age.as_secs())),
             max_bytes: recording.max_bytes.map(whole),
         }
+    }
+
+    fn values(&self) -> [&(dyn ToSql + Sync); 10] {
+        let Self { name, title, width, height, quality, active_fps, idle_fps, mode, max_age, max_bytes } = self;
+        [name, title, width, height, quality, active_fps, idle_fps, mode, max_age, max_bytes]
     }
 }
 

@@ -9,9 +9,6 @@ use uuid::Uuid;
 use super::{LONGEST_PLAYLIST, Position, RunId};
 use crate::{clock::from_us, outcome::Refusal, pb_time::parse_timestamp};
 
-/// A page when the request names no size.
-const DEFAULT_PAGE: u32 = 100;
-const LARGEST_PAGE: u32 = 1000;
 /// The longest range of one timeline.
 const LONGEST_TIMELINE: SignedDuration = SignedDuration::from_hours(32 * 24);
 const LONGEST_NOTE: usize = 200;
@@ -73,15 +70,6 @@ pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Refusal> {
     Uuid::try_parse(text).ok().ok_or_else(|| Refusal::field(field, format!("{text:?} is not a UUID")))
 }
 
-/// How many rows a page has.
-pub(super) fn page_size(wanted: i32) -> Result<u32, Refusal> {
-    match u32::try_from(wanted).ok() {
-        Some(0) => Ok(DEFAULT_PAGE),
-        Some(size) => Ok(size.min(LARGEST_PAGE)),
-        None => Err(Refusal::field("page_size", format!("{wanted} is negative"))),
-    }
-}
-
 /// The token of the page behind a position.
 pub(super) fn token_of(position: Position) -> String {
     format!("{}_{}", position.started_at.as_microsecond(), position.run.0.simple())
@@ -126,9 +114,6 @@ mod tests {
 
     #[test]
     fn sizes_have_their_limits() {
-        assert_eq!(page_size(0).unwrap(), 100);
-        assert_eq!(page_size(5000).unwrap(), 1000);
-        assert_eq!(field_of(page_size(-1)), "page_size");
         assert_eq!(valid_for(0).unwrap(), SignedDuration::from_hours(1));
         assert_eq!(field_of(valid_for(59)), "valid_seconds");
         assert_eq!(field_of(valid_for(86_401)), "valid_seconds");

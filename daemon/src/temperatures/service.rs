@@ -14,11 +14,8 @@ use crate::{
     clock::Clock,
     events::{Events, Kind as EventKind},
     outcome::Refusal,
+    pb_page,
 };
-
-/// A page when the request names no size.
-const DEFAULT_PAGE: usize = 100;
-const LARGEST_PAGE: usize = 1000;
 
 /// What the service commands.
 #[derive(Clone)]
@@ -99,11 +96,7 @@ impl Service {
 }
 
 fn page(sensors: &[Arc<Sensor>], request: &pb::ListSensorsRequest) -> Result<(Vec<Arc<Sensor>>, String), Refusal> {
-    let size = match usize::try_from(request.page_size) {
-        Ok(0) => DEFAULT_PAGE,
-        Ok(size) => size.min(LARGEST_PAGE),
-        Err(_) => return Err(Refusal::field("page_size", format!("{} is negative", request.page_size))),
-    };
+    let size = usize::from(pb_page::size(request.page_size)?);
     // The token is the last name of the page before: it stays right when sensors come and go.
     let rest: Vec<_> = sensors.iter().filter(|sensor| sensor.name > request.page_token).collect();
     let page: Vec<_> = rest.iter().take(size).map(|sensor| Arc::clone(sensor)).collect();

@@ -8,7 +8,7 @@ use std::{
 
 /// Open to all.
 const FOUNDATIONS: &[&str] =
-    &["addresses", "clock", "events", "outcome", "parts", "pb_time", "repeats", "secrets", "tasks"];
+    &["addresses", "clock", "events", "outcome", "parts", "pb_page", "pb_time", "repeats", "secrets", "tasks"];
 
 /// Files and folders that hold tests alone.
 const TEST_FILES: &[&str] = &["tests", "testing"];

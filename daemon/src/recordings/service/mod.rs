@@ -15,6 +15,7 @@ use crate::{
     cameras::{Camera, Directory, Mode},
     clock::Clock,
     outcome::{Kind, Refusal},
+    pb_page,
     pb_time::timestamp,
 };
 
@@ -85,11 +86,11 @@ impl Service {
             camera => Some(self.find(camera)?.id),
         };
         let range = request.range.as_ref().map(|range| ask::range(Some(range))).transpose()?;
-        let size = ask::page_size(request.page_size)?;
+        let size = pb_page::size(request.page_size)?;
         let after = ask::position(&request.page_token)?;
         // One more than asked for tells whether there is another page.
-        let mut runs = self.0.store.runs(camera, range.as_ref(), after, size + 1).await?;
-        let more = runs.len() > usize::try_from(size).unwrap_or(usize::MAX);
+        let mut runs = self.0.store.runs(camera, range.as_ref(), after, u32::from(size) + 1).await?;
+        let more = runs.len() > usize::from(size);
         if more {
             runs.pop();
         }
