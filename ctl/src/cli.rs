@@ -15,7 +15,7 @@ use crate::{
     token,
 };
 
-const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission.";
+const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission; of status also: 5 a part is not ready.";
 
 /// Talks to larderd: cameras, recordings, access and the hub itself.
 #[derive(Clone, Debug, Parser)]
@@ -35,7 +35,7 @@ pub struct Cli {
 /// What to do.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
-    /// How the hub is doing: its parts, its cameras, its disk, its addresses
+    /// How the hub is doing: what needs you first, then its parts, cameras, disk and addresses
     Status,
     /// The versions of this program and of the hub
     Version,

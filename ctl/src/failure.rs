@@ -36,13 +36,16 @@ pub enum Failure {
     /// Anything else; the sentence says what.
     #[error("{0}")]
     Other(String),
+    /// The status was told, and a part of the hub is not ready. Exit code 5.
+    #[error("the hub is not ready")]
+    NotReady,
     /// Stopped by a second signal, or too slow after the first.
     #[error("interrupted")]
     Interrupted,
 }
 
 impl Failure {
-    /// 1 failure, 2 usage, 3 not reachable, 4 no permission, 130 interrupted.
+    /// 1 failure, 2 usage, 3 not reachable, 4 no permission, 5 a part is not ready, 130 interrupted.
     pub fn exit_code(&self) -> u8 {
         match self {
             Self::Usage(_) => 2,
@@ -53,8 +56,14 @@ impl Failure {
                 _ => 1,
             },
             Self::File { .. } | Self::Output(_) | Self::Other(_) => 1,
+            Self::NotReady => 5,
             Self::Interrupted => 130,
         }
+    }
+
+    /// Whether the answer has said it already.
+    pub fn is_told(&self) -> bool {
+        matches!(self, Self::NotReady)
     }
 
     /// The reader of a pipe went away, as `head` does: no failure of ours.
@@ -157,6 +166,7 @@ mod tests {
         assert_eq!(refused(Code::PermissionDenied), 4);
         assert_eq!(refused(Code::Unauthenticated), 4);
         assert_eq!(refused(Code::NotFound), 1);
+        assert_eq!(Failure::NotReady.exit_code(), 5);
         assert_eq!(Failure::Interrupted.exit_code(), 130);
     }
 

@@ -21,7 +21,9 @@ async fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) if failure.is_closed_pipe() => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("larderctl: {}", failure.explain());
+            if !failure.is_told() {
+                eprintln!("larderctl: {}", failure.explain());
+            }
             ExitCode::from(failure.exit_code())
         }
     }

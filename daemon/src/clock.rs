@@ -11,12 +11,18 @@ use std::{
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
 
+use crate::parts::Trouble;
+
 /// A difference to the wall clock that is followed at once, and noted.
 pub const STEP: Duration = Duration::from_secs(1);
 /// How often [`Clock::run`] compares with the wall clock.
 const CHECK: Duration = Duration::from_millis(250);
 /// The fastest correction of a small difference: NTP's own limit, 500 µs a second.
 const SLEW_PPM: i64 = 500;
+
+/// Times that can be, in seconds since 1970: from the first of January 2025, before which no hub was made, to 2100. A
+/// board without a battery begins in 1970, or where it stopped.
+const PLAUSIBLE: std::ops::Range<i64> = 1_735_689_600..4_102_444_800;
 
 /// A cheap handle; clones share the clock.
 #[derive(Clone)]
@@ -76,6 +82,15 @@ impl Clock {
         self.0.epoch.subscribe()
     }
 
+    /// What is the matter with the wall clock, if it tells a time that can't be.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let now = self.now();
+        (!PLAUSIBLE.contains(&now.as_second())).then(|| {
+            let detail = format!("it says {now}: recordings get that date until the clock is set (timedatectl)");
+            Trouble::warning("implausible", detail)
+        })
+    }
+
     /// Follows the wall clock until dropped. Cancel safe.
     pub async fn run(self) {
         let mut ticks = tokio::time::interval(CHECK);
@@ -83,6 +98,7 @@ impl Clock {
         loop {
             ticks.tick().await;
             if let Some(step) = self.check() {
+                metrics::counter!("larder_clock_steps_total").increment(1);
                 tracing::warn!(clock.step_ms = step, "the wall clock stepped");
             }
         }
@@ -159,6 +175,15 @@ mod tests {
         assert_eq!(clock.check(), Some(-3_600_000));
         assert_eq!(clock.epoch(), 1);
         assert_eq!(clock.now().as_microsecond(), wall.load(Ordering::Relaxed));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_time_that_cannot_be_is_told() {
+        let (clock, wall) = settable();
+        assert_eq!(clock.trouble().map(|trouble| trouble.reason), Some("implausible"), "1970");
+        wall.store(1_800_000_000_000_000, Ordering::Relaxed);
+        clock.check();
+        assert_eq!(clock.trouble(), None);
     }
 
     #[tokio::test(start_paused = true)]

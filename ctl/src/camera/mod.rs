@@ -3,7 +3,7 @@
 mod control;
 mod settings;
 mod snapshot;
-mod view;
+pub(crate) mod view;
 mod watch;
 
 use std::path::PathBuf;

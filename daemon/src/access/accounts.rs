@@ -158,6 +158,7 @@ impl Accounts {
         match user {
             Some(user) if right => self.open_session(Some(user)).await,
             _ => {
+                metrics::counter!("larder_sign_ins_refused_total").increment(1);
                 let from = from.map(tracing::field::display);
                 repeats::say!(info, "", { peer.address = from }, "a sign-in was refused");
                 Err(Error::WrongPassword)

@@ -7,6 +7,7 @@
 mod descriptors;
 mod follow;
 mod serve;
+mod watch;
 
 use std::{
     fs, io,
@@ -137,7 +138,20 @@ impl App {
         .await?;
 
         let addresses = places.addresses(ingest.address())?;
-        let shared = Shared { config, clock, events, hub, directory, access, recordings, root, certs, servers };
+        let shared = Shared {
+            config,
+            clock,
+            events,
+            hub,
+            directory,
+            access,
+            recordings,
+            root,
+            certs,
+            servers,
+            sources: sources.clone(),
+            background: background.clone(),
+        };
         let built = Built { camera_store, accounts, temperatures, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();

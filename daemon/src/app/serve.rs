@@ -4,7 +4,10 @@ use std::{net::IpAddr, path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 
-use super::{Addresses, Places};
+use super::{
+    Addresses, Places,
+    watch::{self, Troubles},
+};
 use crate::{
     access::{self, Access, Accounts},
     cameras::{self, Directory},
@@ -20,7 +23,7 @@ use crate::{
     },
     hub::Hub,
     ingest::Ingest,
-    parts::Parts,
+    parts::{Parts, Recent},
     recorder::Recorder,
     recordings, rpc, system,
     tasks::Tasks,
@@ -51,6 +54,9 @@ pub(super) struct Shared {
     pub(super) root: PathBuf,
     pub(super) certs: Certs,
     pub(super) servers: Tasks,
+    /// The other groups of tasks, to be counted.
+    pub(super) sources: Tasks,
+    pub(super) background: Tasks,
 }
 
 /// The parts behind the services.
@@ -66,20 +72,30 @@ pub(super) struct Built {
 impl Shared {
     /// Puts services, routers and listeners together and begins to accept.
     pub(super) async fn serve(&self, built: &Built, places: Places, addresses: &Addresses) -> anyhow::Result<()> {
-        let parts = parts(&built.db, &built.recorder);
+        let troubles = Troubles::default();
+        let parts = watch::parts(self, built, &troubles);
         let grpc = self.grpc(built, &parts, addresses).await?;
-        let pages = http::router(self.pages(grpc.clone(), parts)?, access::layer(self.access.clone()));
+        let pages = self.pages(grpc.clone(), parts, built)?;
+        let pages = http::router(pages, access::layer(self.access.clone()));
         let web = self.config.http.max_connections;
         let each = self.config.http.max_connections_per_address;
         let tls = |alpn| self.certs.server_config(alpn).context("making the TLS configuration");
         let limits = |max, max_per_address| Limits { max_connections: max, max_per_address };
         let grpc_limits = limits(GRPC_CONNECTIONS, each.min(GRPC_CONNECTIONS_PER_ADDRESS));
-        let serve = |name, router, tls, limits| Serve { name, router, tls, limits, tasks: self.servers.clone() };
-        places.http.serve(serve("http", pages.clone(), None, limits(web, each)));
-        places.https.serve(serve("https", pages.clone(), Some(tls(Alpn::Http)?), limits(web, each)));
-        places.grpc.serve(serve("grpc", grpc, Some(tls(Alpn::Grpc)?), grpc_limits));
+        let serve = |name, router: &axum::Router, tls, limits, trouble: &Recent| Serve {
+            name,
+            router: router.clone(),
+            tls,
+            limits,
+            tasks: self.servers.clone(),
+            trouble: trouble.clone(),
+        };
+        places.http.serve(serve("http", &pages, None, limits(web, each), &troubles.http));
+        places.https.serve(serve("https", &pages, Some(tls(Alpn::Http)?), limits(web, each), &troubles.https));
+        places.grpc.serve(serve("grpc", &grpc, Some(tls(Alpn::Grpc)?), grpc_limits, &troubles.grpc));
         // With the pages, since snapshots for the person on this machine are theirs.
-        places.socket.serve(serve("socket", pages, None, limits(GRPC_CONNECTIONS, GRPC_CONNECTIONS)));
+        let all = limits(GRPC_CONNECTIONS, GRPC_CONNECTIONS);
+        places.socket.serve(serve("socket", &pages, None, all, &troubles.socket));
         Ok(())
     }
 
@@ -126,8 +142,8 @@ impl Shared {
         Ok(rpc::router(services, &self.config.grpc, self.access.clone(), &self.servers).await?)
     }
 
-    fn pages(&self, rpc: axum::Router, parts: Parts) -> anyhow::Result<http::Parts> {
-        let directory = self.directory.clone();
+    fn pages(&self, rpc: axum::Router, parts: Parts, built: &Built) -> anyhow::Result<http::Parts> {
+        let (directory, names) = (self.directory.clone(), self.directory.clone());
         let recorder = metrics::install()?;
         self.servers.spawn_until_stop(metrics::keep_small(recorder.clone()));
         Ok(http::Parts {
@@ -144,8 +160,13 @@ impl Shared {
                 clock: self.clock.clone(),
                 tasks: self.servers.clone(),
             },
+            metrics: metrics::Metrics {
+                recorder,
+                hub: self.hub.clone(),
+                name: Arc::new(move |camera| names.get(camera).map(|camera| camera.name.clone())),
+                measure: watch::measure(self, built, parts.clone()),
+            },
             parts,
-            metrics: metrics::Metrics { recorder, hub: self.hub.clone() },
             authority: self.certs.authority_pem().map(str::to_owned),
         })
     }
@@ -163,15 +184,4 @@ impl Shared {
         bases.extend(self.certs.names().iter().map(|name| format!("https://{name}:{}", addresses.https.port())));
         bases
     }
-}
-
-fn parts(db: &Db, recorder: &Recorder) -> Parts {
-    let (db, recorder) = (db.clone(), recorder.clone());
-    Parts::new(vec![
-        ("database", Box::new(move || db.trouble())),
-        (
-            "recorder",
-            Box::new(move || Some(recorder.status()).filter(|status| !status.ready).map(|status| status.detail)),
-        ),
-    ])
 }

@@ -55,6 +55,7 @@ pub(super) fn status(snapshot: Snapshot) -> pb::CameraStatus {
         firmware_version: session.firmware_version,
         viewers: snapshot.viewers,
         recording: snapshot.recording,
+        recording_lag: snapshot.recording_lag.map(duration),
         round_trip_us: snapshot.round_trip.map_or(0, |trip| u64::try_from(trip.as_micros()).unwrap_or(u64::MAX)),
     }
 }

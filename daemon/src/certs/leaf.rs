@@ -47,6 +47,11 @@ impl Leaf {
         })
     }
 
+    /// When it ends.
+    pub(super) fn ends_at(&self) -> Timestamp {
+        Timestamp::from_second(self.not_after).unwrap_or(Timestamp::MAX)
+    }
+
     /// Whether it is of this authority, carries all the names and is good for a while. Names it has in excess do no
     /// harm: an interface that comes and goes does not mean a new leaf each time.
     pub(super) fn serves(&self, authority: &Authority, wanted: &Names, now: Timestamp) -> bool {

@@ -19,6 +19,7 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
 use rustls::{pki_types::ServerName, sign::CertifiedKey};
 use serde::Deserialize;
 use thiserror::Error;
@@ -30,10 +31,13 @@ use resolver::Resolver;
 
 pub use resolver::Alpn;
 
-use crate::{clock::Clock, outcome::chain, tasks::Tasks};
+use crate::{clock::Clock, outcome::chain, parts::Trouble, repeats, tasks::Tasks};
 
 /// How often names, ends and files are looked at: a new address or a renewed file is served within a minute.
 const CHECK: Duration = Duration::from_secs(60);
+/// Less than this is left of a certificate that is renewed in time: the hub renews its own with 30 days left, most
+/// authorities' programs do, too.
+const NEAR_ITS_END: Duration = Duration::from_secs(14 * 24 * 3600);
 
 /// `[tls]`: the certificate that HTTPS and gRPC show.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -184,6 +188,26 @@ impl Certs {
         }
     }
 
+    /// When the certificate in use ends; `None` when it does not say.
+    pub fn ends_at(&self) -> Option<Timestamp> {
+        Leaf::of(&self.0.resolver.present()).map(|leaf| leaf.ends_at())
+    }
+
+    /// What is the matter with the certificate in use, if something is.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let ends_at = self.ends_at()?;
+        let left = ends_at.duration_since(self.0.clock.now());
+        let what_to_do = match &self.0.source {
+            Source::Authority { .. } => "its renewal fails: the log says why",
+            Source::Own(_) => "renew the files of tls.certificate and tls.key",
+        };
+        if left.is_negative() {
+            return Some(Trouble::warning("expired", format!("the certificate ended at {ends_at}; {what_to_do}")));
+        }
+        let is_near = left < jiff::SignedDuration::try_from(NEAR_ITS_END).unwrap_or_default();
+        is_near.then(|| Trouble::warning("expiring", format!("the certificate ends at {ends_at}; {what_to_do}")))
+    }
+
     async fn keep_fresh(self) {
         let mut epochs = self.0.clock.epochs();
         loop {
@@ -205,7 +229,8 @@ impl Certs {
                 tracing::info!("a new certificate is in use");
             }
             Err(error) => {
-                tracing::warn!(error = chain(&error), "the certificate could not be refreshed, the old one stays");
+                let error = chain(&error);
+                repeats::say!(warn, "", { error }, "the certificate could not be refreshed, the old one stays");
             }
         }
     }

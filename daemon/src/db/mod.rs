@@ -8,4 +8,4 @@ mod pool;
 
 pub use config::Config;
 pub use migrations::{MigrateError, migrate};
-pub use pool::{Change, Client, Db, Error, StartError};
+pub use pool::{Change, Client, Db, Error, StartError, Usage};

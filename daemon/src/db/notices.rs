@@ -24,6 +24,7 @@ pub(super) async fn run(config: Config, tls: MakeRustlsConnect, told: Told, even
             retry = FIRST_RETRY;
             if std::mem::take(&mut lost) {
                 tracing::info!("the database is back");
+                metrics::counter!("larder_database_reconnects_total").increment(1);
                 events.tell(Kind::DatabaseBack, None, "the database is back");
             }
         })

@@ -24,6 +24,7 @@ use super::{
 use crate::{
     events::Events,
     outcome::{Kind, Refusal, chain},
+    parts::Trouble,
     tasks::Tasks,
 };
 
@@ -78,6 +79,17 @@ impl Told {
         // An error means that nobody caches anything.
         let _ = self.changes.send(change);
     }
+}
+
+/// How the pool's connections are used.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Usage {
+    /// Connections that somebody works with.
+    pub in_use: usize,
+    /// Connections that wait for work.
+    pub idle: usize,
+    /// Calls that wait for a connection.
+    pub waiting: usize,
 }
 
 /// Why a database call failed.
@@ -230,9 +242,19 @@ impl Db {
     }
 
     /// What is wrong, if something is.
-    pub fn trouble(&self) -> Option<String> {
-        let lost = self.told.lost.load(Ordering::Relaxed);
-        lost.then(|| "away; live view and recording go on, changes are refused until it is back".to_owned())
+    pub fn trouble(&self) -> Option<Trouble> {
+        let detail = "away; live view and recording go on, changes are refused until it is back";
+        self.told.lost.load(Ordering::Relaxed).then(|| Trouble::new("away", detail))
+    }
+
+    /// How the pool's connections are used.
+    pub fn usage(&self) -> Usage {
+        let status = self.pool.status();
+        Usage {
+            in_use: status.size.saturating_sub(status.available),
+            idle: status.available.min(status.size),
+            waiting: status.waiting,
+        }
     }
 
     /// Closes the pool, then stops the hub's own cluster if it runs one.

@@ -2,7 +2,13 @@
 
 use std::convert::Infallible;
 
-use axum::{Router, extract::Request, response::IntoResponse, routing::Route};
+use axum::{
+    Router,
+    extract::Request,
+    middleware::map_response,
+    response::{IntoResponse, Response},
+    routing::Route,
+};
 use http::{HeaderValue, header};
 use tower::{Layer, Service};
 use tower_http::{set_header::SetResponseHeaderLayer, trace::TraceLayer};
@@ -10,13 +16,13 @@ use tower_http::{set_header::SetResponseHeaderLayer, trace::TraceLayer};
 use super::{
     assets, health, hls,
     live::{self, Live},
-    metrics::{self, Metrics},
+    metrics::{self as page, Metrics},
 };
 use crate::parts;
 
 /// Method and pattern of every route that is not gRPC. What matches none of them is the web UI.
 pub fn routes() -> impl Iterator<Item = (&'static str, &'static str)> {
-    [live::ROUTES, hls::ROUTES, health::ROUTES, metrics::ROUTES].into_iter().flatten().copied()
+    [live::ROUTES, hls::ROUTES, health::ROUTES, page::ROUTES].into_iter().flatten().copied()
 }
 
 /// What answers.
@@ -48,10 +54,11 @@ where
         .merge(live::routes(parts.live))
         .merge(parts.hls)
         .merge(health::routes(parts.parts))
-        .merge(metrics::routes(parts.metrics))
+        .merge(page::routes(parts.metrics))
         .merge(assets::fallback(parts.authority));
     let pages = pages
         .layer(access)
+        .layer(map_response(count))
         // What went wrong is logged where it went wrong, once.
         .layer(TraceLayer::new_for_http().make_span_with(span).on_failure(()))
         .layer(SetResponseHeaderLayer::if_not_present(
@@ -63,6 +70,19 @@ where
             HeaderValue::from_static("same-origin"),
         ));
     pages.merge(parts.rpc)
+}
+
+/// By the class of its status: a label for every code would say no more.
+async fn count(response: Response) -> Response {
+    let status = match response.status().as_u16() / 100 {
+        1 => "1xx",
+        2 => "2xx",
+        3 => "3xx",
+        4 => "4xx",
+        _ => "5xx",
+    };
+    metrics::counter!("larder_http_requests_total", "status" => status).increment(1);
+    response
 }
 
 /// Without the query: it may hold a grant.

@@ -40,6 +40,11 @@ pub(super) fn tap() -> (TapSender, Tap) {
 }
 
 impl TapSender {
+    /// Frames that wait for the reader.
+    pub(super) fn waiting(&self) -> u32 {
+        u32::try_from(self.sender.max_capacity() - self.sender.capacity()).unwrap_or(u32::MAX)
+    }
+
     /// Offers a frame; `false` when the reader is gone.
     pub(super) fn offer(&mut self, frame: &Arc<Frame>) -> bool {
         match self.sender.try_send(Tapped { frame: Arc::clone(frame), missed: self.missed }) {

@@ -60,6 +60,8 @@ struct State {
     telemetry: Option<(Timestamp, Telemetry)>,
     session: SessionInfo,
     round_trip: Option<Duration>,
+    /// Where the recording's lag counts from: the end of its newest fragment, or the run's start.
+    recorded_until: Timestamp,
 }
 
 /// How a camera is doing at one moment.
@@ -78,6 +80,10 @@ pub struct Snapshot {
     pub session: Option<SessionInfo>,
     pub viewers: u32,
     pub recording: bool,
+    /// While it is recorded: the age of what is surely on disk.
+    pub recording_lag: Option<Duration>,
+    /// Frames that wait for the recorder.
+    pub tap_queue: u32,
     pub round_trip: Option<Duration>,
 }
 
@@ -104,6 +110,7 @@ impl Topic {
                 telemetry: None,
                 session: SessionInfo::default(),
                 round_trip: None,
+                recorded_until: presence.since,
             }),
             viewers: Arc::default(),
             recording: AtomicBool::new(false),
@@ -170,9 +177,15 @@ impl Topic {
         self.state().interval
     }
 
-    /// Says whether the camera is being recorded.
+    /// Says whether the camera is being recorded; its lag counts from now.
     pub fn set_recording(&self, recording: bool) {
+        self.state().recorded_until = self.clock.now();
         self.recording.store(recording, Ordering::Relaxed);
+    }
+
+    /// Says up to when the camera's pictures are safely on disk.
+    pub fn set_recorded_until(&self, until: Timestamp) {
+        self.state().recorded_until = until;
     }
 
     /// Counts a refused frame.
@@ -184,7 +197,11 @@ impl Topic {
     /// How the camera is doing.
     pub fn snapshot(&self) -> Snapshot {
         let presence = *self.presence.borrow();
+        let tap_queue = self.taps().iter().map(TapSender::waiting).max().unwrap_or_default();
+        let recording = self.recording.load(Ordering::Relaxed);
+        let now = self.clock.now();
         let mut state = self.state();
+        let lag = now.duration_since(state.recorded_until).try_into().unwrap_or_default();
         let (fps, bytes_per_second) = state.rate.per_second(Instant::now());
         Snapshot {
             camera: self.camera,
@@ -198,7 +215,9 @@ impl Topic {
             telemetry: state.telemetry.clone(),
             session: state.connected.then(|| state.session.clone()),
             viewers: self.viewers.load(Ordering::Relaxed),
-            recording: self.recording.load(Ordering::Relaxed),
+            recording,
+            recording_lag: recording.then_some(lag),
+            tap_queue,
             round_trip: state.round_trip,
         }
     }

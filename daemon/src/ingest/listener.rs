@@ -15,7 +15,7 @@ use super::{
     Shared,
     connection::{self, drain},
 };
-use crate::addresses::Claims;
+use crate::{addresses::Claims, parts::Trouble};
 
 /// A burst of cameras after a power cut waits here, not in their back-off.
 const BACKLOG: i32 = 1024;
@@ -85,6 +85,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             Ok(accepted) => accepted,
             Err(error) => {
                 metrics::counter!("larder_camera_accept_failures_total").increment(1);
+                shared.trouble.note(Trouble::new("accept_failed", format!("cameras cannot connect: {error}")));
                 let message = "a camera's connection could not be accepted";
                 if let Some(unsaid) = shared.troubles.note(message, "") {
                     tracing::warn!(%error, unsaid, "{message}");
@@ -93,6 +94,7 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
                 continue;
             }
         };
+        shared.trouble.clear();
         metrics::counter!("larder_camera_connections_total").increment(1);
         let Some(claim) = unproven.claim(peer.ip()) else {
             shared.refused(peer, None, ByeReason::Busy.name());

@@ -27,7 +27,16 @@ pub use config::Config;
 pub use listener::StartError;
 pub use registry::{Acknowledged, ControlError};
 
-use crate::{cameras, clock::Clock, events::Events, hub::Hub, repeats::Repeats, secrets, tasks::Tasks};
+use crate::{
+    cameras,
+    clock::Clock,
+    events::Events,
+    hub::Hub,
+    parts::{Recent, Trouble},
+    repeats::Repeats,
+    secrets,
+    tasks::Tasks,
+};
 
 /// What is asked of a camera when it connects, and when this changes.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -101,6 +110,7 @@ struct Shared {
     registry: registry::Registry,
     sampler: sampler::Sampler,
     troubles: Repeats,
+    trouble: Recent,
 }
 
 /// The running camera link; clones share it.
@@ -108,6 +118,7 @@ struct Shared {
 pub struct Ingest {
     address: SocketAddr,
     registry: registry::Registry,
+    trouble: Recent,
 }
 
 /// Listens for cameras, until `deps.tasks` stop. Needs a tokio runtime.
@@ -119,7 +130,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let address = listener.local_addr().map_err(|source| StartError::Address { address: config.address, source })?;
     let Deps { hub, cameras, clock, events, tasks } = deps;
     let registry = registry::Registry::default();
-    let troubles = Repeats::default();
+    let (troubles, trouble) = (Repeats::default(), Recent::default());
     tasks.spawn_until_stop(troubles.clone().tell_counts());
     let shared = Shared {
         config,
@@ -130,17 +141,23 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
         registry: registry.clone(),
         sampler: sampler::Sampler::start(&tasks),
         troubles,
+        trouble: trouble.clone(),
         tasks: tasks.clone(),
     };
     tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
     tracing::info!(camera_link.address = %address, "cameras can connect");
-    Ok(Ingest { address, registry })
+    Ok(Ingest { address, registry, trouble })
 }
 
 impl Ingest {
     /// Where cameras dial.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What is the matter, if cameras can't connect.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.trouble.ask()
     }
 
     /// Sends one command to a connected camera and waits for its acknowledgement, 5 s at most. Cancel safe: the camera

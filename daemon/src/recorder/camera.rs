@@ -260,6 +260,7 @@ impl CameraTask {
         }
         self.carried = ended.carried;
         if ended.reason == EndReason::EncoderFailed {
+            metrics::counter!("larder_recorder_encoder_restarts_total").increment(1);
             self.failures = if ended.lasted >= WORKS { 1 } else { self.failures.saturating_add(1) };
             let pause = pause(self.failures, Uuid::new_v4().as_bytes()[0]);
             self.pause = Some(Instant::now() + pause);

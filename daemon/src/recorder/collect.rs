@@ -164,7 +164,7 @@ impl Collector {
         let Some(mut writer) = self.writer.take() else {
             return Err(Failure::Encoder("a fragment without an init section".to_owned()));
         };
-        let size = piece.bytes.len();
+        let (size, until) = (piece.bytes.len(), self.run.started_at + piece.start + duration);
         let (writer, committed) = blocking(move || {
             let committed = writer.commit(&piece, duration);
             (writer, committed)
@@ -172,7 +172,7 @@ impl Collector {
         .await;
         self.writer = Some(writer);
         let committed = committed?;
-        self.shared.add_recordings_bytes(size);
+        self.shared.committed(self.run.camera, until, size);
         let run = Arc::new(self.run.clone());
         if committed.first {
             self.shared.recording_since(self.run.camera, self.run.started_at);

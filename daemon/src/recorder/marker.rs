@@ -9,7 +9,7 @@ use std::{fs, io, os::unix::fs::DirBuilderExt as _, path::Path};
 use uuid::Uuid;
 
 use super::disk;
-use crate::outcome::chain;
+use crate::{outcome::chain, parts::Trouble};
 
 /// In the recordings folder.
 const MARKER: &str = ".larder-recordings";
@@ -23,25 +23,31 @@ const MODE: u32 = 0o750;
 ///
 /// # Errors
 /// Why nothing may be recorded or judged there, in a sentence that says what to do.
-pub(super) fn check(root: &Path, state: &Path) -> Result<(), String> {
+pub(super) fn check(root: &Path, state: &Path) -> Result<(), Trouble> {
     let (marker, expected) = (root.join(MARKER), state.join(EXPECTED));
-    let found = read(&marker).map_err(|error| format!("cannot read {}: {error}", marker.display()))?;
-    let wanted = read(&expected).map_err(|error| format!("cannot read {}: {error}", expected.display()))?;
+    let unreadable =
+        |path: &Path, error| Trouble::new("unreadable", format!("cannot read {}: {error}", path.display()));
+    let found = read(&marker).map_err(|error| unreadable(&marker, error))?;
+    let wanted = read(&expected).map_err(|error| unreadable(&expected, error))?;
     match (found, wanted) {
         (Some(found), Some(wanted)) if found == wanted => writable(root),
         (Some(found), None) => keep(&expected, found),
         (None, None) => {
-            make(root).map_err(|error| format!("cannot make {}: {error}", root.display()))?;
+            make(root)
+                .map_err(|error| Trouble::new("not_writable", format!("cannot make {}: {error}", root.display())))?;
             let id = Uuid::new_v4();
             keep(&marker, id)?;
             keep(&expected, id)
         }
-        (found, Some(_)) => Err(format!(
-            "{} is {}: mount its disk, or remove {} to begin anew there",
-            root.display(),
-            if found.is_some() { "another folder than recordings were kept in" } else { "not what it was" },
-            expected.display()
-        )),
+        (found, Some(_)) => {
+            let (reason, what) = match found {
+                Some(_) => ("wrong_folder", "another folder than recordings were kept in"),
+                None => ("marker_missing", "not what it was"),
+            };
+            let (root, expected) = (root.display(), expected.display());
+            let detail = format!("{root} is {what}: mount its disk, or remove {expected} to begin anew there");
+            Err(Trouble::new(reason, detail))
+        }
     }
 }
 
@@ -51,11 +57,10 @@ fn make(root: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(MODE).create(root)
 }
 
-fn writable(root: &Path) -> Result<(), String> {
-    match rustix::fs::access(root, rustix::fs::Access::WRITE_OK) {
-        Ok(()) => Ok(()),
-        Err(error) => Err(format!("cannot write below {}: {error}", root.display())),
-    }
+fn writable(root: &Path) -> Result<(), Trouble> {
+    let Err(error) = rustix::fs::access(root, rustix::fs::Access::WRITE_OK) else { return Ok(()) };
+    let reason = if error == rustix::io::Errno::ROFS { "read_only" } else { "not_writable" };
+    Err(Trouble::new(reason, format!("cannot write below {}: {error}", root.display())))
 }
 
 fn read(path: &Path) -> io::Result<Option<Uuid>> {
@@ -66,8 +71,9 @@ fn read(path: &Path) -> io::Result<Option<Uuid>> {
     }
 }
 
-fn keep(path: &Path, id: Uuid) -> Result<(), String> {
-    disk::replace(path, format!("{id}\n").as_bytes()).map_err(|error| chain(&error))
+fn keep(path: &Path, id: Uuid) -> Result<(), Trouble> {
+    let kept = disk::replace(path, format!("{id}\n").as_bytes());
+    kept.map_err(|error| Trouble::new("not_writable", chain(&error)))
 }
 
 #[cfg(test)]
@@ -86,7 +92,8 @@ mod tests {
         fs::rename(&root, &away).unwrap();
         fs::create_dir(&root).unwrap();
         let complaint = check(&root, state.path()).unwrap_err();
-        assert!(complaint.contains("mount its disk"), "{complaint}");
+        assert_eq!(complaint.reason, "marker_missing");
+        assert!(complaint.detail.contains("mount its disk"), "{}", complaint.detail);
         assert!(!root.join(MARKER).exists());
         fs::remove_dir(&root).unwrap();
         fs::rename(&away, &root).unwrap();
@@ -94,7 +101,7 @@ mod tests {
         fs::remove_file(state.path().join(EXPECTED)).unwrap();
         assert_eq!(check(&root, state.path()), Ok(()));
         fs::write(root.join(MARKER), format!("{}", Uuid::new_v4())).unwrap();
-        assert!(check(&root, state.path()).is_err());
+        assert_eq!(check(&root, state.path()).unwrap_err().reason, "wrong_folder");
     }
 
     #[test]

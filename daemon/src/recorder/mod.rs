@@ -19,6 +19,7 @@ mod marker;
 mod matroska;
 mod mp4;
 mod ordinals;
+mod pace;
 mod recover;
 mod retention;
 mod rows;
@@ -53,6 +54,7 @@ use crate::{
     events::Events,
     hub::Hub,
     outcome::{Kind, Refusal},
+    parts::Trouble,
     recordings::{Commands, Store, StoredSegment},
     tasks::Tasks,
 };
@@ -114,10 +116,8 @@ impl From<DeleteError> for Refusal {
 /// How the recorder is doing.
 #[derive(Clone, Debug)]
 pub struct Status {
-    /// Whether what is wanted can be recorded.
-    pub ready: bool,
-    /// What is wrong and what to do; empty when ready.
-    pub detail: String,
+    /// What keeps it from recording what is wanted.
+    pub trouble: Option<Trouble>,
     /// The recordings folder.
     pub root: PathBuf,
     /// Its file system.
@@ -126,8 +126,14 @@ pub struct Status {
     pub floor_bytes: u64,
     /// Bytes of all recordings, counted once a minute.
     pub recordings_bytes: u64,
+    /// Bytes that are recorded a day, by the last one; absent in the first ten minutes.
+    pub bytes_per_day: Option<u64>,
     /// Cameras that are being recorded.
     pub recording: usize,
+    /// Rows that wait to be written to the database.
+    pub rows_pending: usize,
+    /// Tasks that are alive.
+    pub tasks: usize,
 }
 
 /// The handle; clones share the recorder.
@@ -338,18 +344,19 @@ impl Recorder {
     /// How it is doing.
     pub fn status(&self) -> Status {
         let shared = &self.0.shared;
-        let full = shared
-            .is_full()
-            .then(|| format!("the disk is full: make room on {} or take pins away", shared.root.display()));
-        let detail = shared.trouble().or(full).or_else(|| shared.encoder_trouble()).unwrap_or_default();
+        let root = shared.root.display();
+        let full = || Trouble::new("disk_full", format!("the disk is full: make room on {root} or take pins away"));
+        let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         Status {
-            ready: detail.is_empty(),
-            detail,
+            trouble: shared.trouble().or_else(|| shared.is_full().then(full)).or_else(encoder),
             root: shared.root.clone(),
             space: shared.space().unwrap_or_default(),
             floor_bytes: shared.floor_bytes,
             recordings_bytes: shared.recordings_bytes(),
+            bytes_per_day: shared.bytes_per_day(),
             recording: self.cameras().tasks.values().filter(|handle| handle.state.borrow().recording).count(),
+            rows_pending: shared.rows.pending(),
+            tasks: shared.tasks.count(),
         }
     }
 

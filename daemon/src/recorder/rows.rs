@@ -66,6 +66,7 @@ pub(super) struct Missed {
 
 impl Missed {
     fn mark(&self) {
+        metrics::counter!("larder_recorder_rows_missed_total").increment(1);
         self.any.store(true, Ordering::Release);
         self.notify.notify_one();
     }
@@ -103,6 +104,11 @@ impl Rows {
         if self.sender.send(Row::Flush(sender)).await.is_ok() {
             let _ = receiver.await;
         }
+    }
+
+    /// How many wait to be written.
+    pub(super) fn pending(&self) -> usize {
+        self.sender.max_capacity() - self.sender.capacity()
     }
 
     pub(super) fn missed(&self) -> Arc<Missed> {

@@ -24,6 +24,7 @@ use crate::{
     events::Kind,
     hub::{Frame, Presence, Tap, Topic},
     outcome::chain,
+    parts::Trouble,
     recordings::EndReason,
     repeats,
 };
@@ -114,6 +115,8 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
     let (ended_at, fragments) = close(&shared, collected, reason, feed.started_at).await;
     let lasted = began.elapsed();
     let seconds = lasted.as_secs();
+    metrics::counter!("larder_recorder_runs_ended_total", "reason" => reason.name()).increment(1);
+    metrics::counter!("larder_recorder_frames_dropped_total").increment(feed.dropped);
     tracing::info!(camera.id = %camera, reason = reason.name(), fragments, seconds, dropped = feed.dropped, "a run ended");
     shared.events.tell(Kind::RecordingEnded, Some(camera), format!("recording ended: {}", reason.name()));
     Ended { reason, ended_at, fragments, carried: stop.carried, topic_over: stop.topic_over, lasted }
@@ -321,7 +324,7 @@ fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared
         }
         Some(Failure::Disk(error)) => {
             if let DiskError::Folder { .. } = error {
-                shared.set_trouble(Some(chain(error)));
+                shared.set_trouble(Some(Trouble::new("not_writable", chain(error))));
             }
             tracing::error!(camera.id = %camera, error = chain(error), "the disk failed");
             EndReason::DiskFailed

@@ -9,18 +9,20 @@ use std::{
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
-use tokio::sync::Notify;
+use tokio::{sync::Notify, time::Instant};
 
 use super::{
     disk::{self, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
+    pace::Pace,
     rows::{Row, Rows},
 };
 use crate::{
     clock::Clock,
     events::{Events, Kind},
     hub::Hub,
+    parts::Trouble,
     recordings::{Gap, GapReason, RunId, Store},
     tasks::Tasks,
 };
@@ -54,7 +56,7 @@ struct State {
     /// Cameras whose files were recovered after the start.
     recovered: Vec<CameraId>,
     /// Why nothing may be written below the root, and what to do.
-    trouble: Option<String>,
+    trouble: Option<Trouble>,
     /// Whether the root was looked at since the start.
     has_looked: bool,
     full: bool,
@@ -62,6 +64,7 @@ struct State {
     encoder_trouble: Option<String>,
     /// Bytes of all recordings, as counted last.
     recordings_bytes: u64,
+    pace: Pace,
 }
 
 /// What the parts are made of.
@@ -79,7 +82,7 @@ pub(super) struct Ingredients {
 
 impl Shared {
     pub(super) fn new(from: Ingredients) -> Arc<Self> {
-        let trouble = Some("the recordings folder has not been looked at yet".to_owned());
+        let trouble = Some(Trouble::new("starting", "the recordings folder has not been looked at yet"));
         Arc::new(Self {
             root: from.root,
             floor_bytes: from.floor_bytes,
@@ -104,6 +107,7 @@ impl Shared {
                 full: false,
                 encoder_trouble: None,
                 recordings_bytes: 0,
+                pace: Pace::new(Instant::now()),
             }),
         })
     }
@@ -136,9 +140,23 @@ impl Shared {
         self.state().recordings_bytes = bytes;
     }
 
-    /// Between two counts, what was written since.
-    pub(super) fn add_recordings_bytes(&self, bytes: usize) {
-        self.state().recordings_bytes += u64::try_from(bytes).unwrap_or_default();
+    /// A fragment is safely on disk: so many bytes, of pictures up to then.
+    pub(super) fn committed(&self, camera: CameraId, until: Timestamp, bytes: usize) {
+        let bytes = u64::try_from(bytes).unwrap_or_default();
+        metrics::counter!("larder_recorder_fragments_total").increment(1);
+        metrics::counter!("larder_recorder_written_bytes_total").increment(bytes);
+        if let Some(topic) = self.hub.topic(camera) {
+            topic.set_recorded_until(until);
+        }
+        let mut state = self.state();
+        // Between two counts, what was written since.
+        state.recordings_bytes += bytes;
+        state.pace.add(Instant::now(), bytes);
+    }
+
+    /// Bytes that are recorded a day, once that is known.
+    pub(super) fn bytes_per_day(&self) -> Option<u64> {
+        self.state().pace.per_day(Instant::now())
     }
 
     pub(super) fn camera_folder(&self, camera: CameraId) -> PathBuf {
@@ -153,6 +171,7 @@ impl Shared {
     pub(super) fn not_recording_since(&self, camera: CameraId, at: Timestamp, reason: GapReason) {
         let begun = self.state().gaps.entry(camera).or_default().judge(at, reason);
         if let Some(OpenGap { since, reason }) = begun {
+            metrics::counter!("larder_recorder_gaps_total", "reason" => reason.name()).increment(1);
             self.rows.write(Row::GapOpened(Gap { camera, started_at: since, ended_at: None, reason }));
         }
     }
@@ -210,7 +229,7 @@ impl Shared {
         state.gaps.remove(&camera);
     }
 
-    pub(super) fn trouble(&self) -> Option<String> {
+    pub(super) fn trouble(&self) -> Option<Trouble> {
         self.state().trouble.clone()
     }
 
@@ -220,15 +239,15 @@ impl Shared {
     }
 
     /// Sets or clears why nothing may be written.
-    pub(super) fn set_trouble(&self, trouble: Option<String>) {
+    pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
         let before = {
             let mut state = self.state();
             state.has_looked = true;
             std::mem::replace(&mut state.trouble, trouble.clone())
         };
         if let Some(trouble) = trouble.filter(|trouble| before.as_ref() != Some(trouble)) {
-            tracing::error!(reason = trouble, "nothing can be recorded");
-            self.events.tell(Kind::RecordingFailed, None, format!("nothing can be recorded: {trouble}"));
+            tracing::error!(reason = trouble.detail, "nothing can be recorded");
+            self.events.tell(Kind::RecordingFailed, None, format!("nothing can be recorded: {}", trouble.detail));
         }
     }
 

@@ -186,7 +186,7 @@ impl Sweep {
             return Ok(());
         }
         let (root, state) = (shared.root.clone(), self.state.clone());
-        blocking(move || marker::check(&root, &state)).await.map_err(SweepError::Away)?;
+        blocking(move || marker::check(&root, &state)).await.map_err(|trouble| SweepError::Away(trouble.detail))?;
         tracing::warn!(segments = ids.len(), "recorded files are gone; their rows go too");
         shared.store.remove_segments(&ids).await?;
         Ok(())

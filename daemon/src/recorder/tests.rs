@@ -383,7 +383,7 @@ async fn what_was_recorded_without_a_database_is_written_down_when_it_is_there()
 #[tokio::test(flavor = "multi_thread")]
 async fn limits_take_the_oldest_leave_what_is_pinned_and_finish_what_was_interrupted() {
     let bed = Bed::start().await;
-    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;
     // Four minutes: four segments of thirty fragments.
     let (run, folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 120);
     bed.want(Mode::Off);
@@ -452,7 +452,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
     let gauge = Gauge(Arc::new(Mutex::new(Some(floor))));
     let deps = deps(&bed.bench.store, &bed.hub, &bed.clock, &bed.tasks, bed.state.path());
     bed.recorder = Recorder::start_with(&config, deps, gauge.probe());
-    eventually("the floor itself is room enough", async || bed.recorder.status().ready).await;
+    eventually("the floor itself is room enough", async || bed.recorder.status().trouble.is_none()).await;
     let (run, folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 120);
     bed.want(Mode::Off);
     eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 4)).await;
@@ -462,7 +462,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
     // Nobody knows how full it is: nothing is deleted, and nothing is begun.
     gauge.set(None);
     shared.make_room.notify_one();
-    eventually("recording stops", async || !bed.recorder.status().ready).await;
+    eventually("recording stops", async || bed.recorder.status().trouble.is_some()).await;
     assert!(!shared.has_room().await);
     assert_eq!(left(&folder), 4);
 
@@ -472,7 +472,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
     shared.make_room.notify_one();
     eventually("all but what is pinned is gone", async || left(&folder) == 1).await;
     let status = bed.recorder.status();
-    assert!(status.detail.contains("the disk is full"), "{}", status.detail);
+    assert_eq!(status.trouble.as_ref().map(|trouble| trouble.reason), Some("disk_full"));
     bed.want(Mode::Continuous);
     bed.send(START, false);
     eventually("the gap has its reason", async || {
@@ -483,7 +483,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
 
     gauge.set(Some(floor));
     shared.make_room.notify_one();
-    eventually("there is room", async || bed.recorder.status().ready).await;
+    eventually("there is room", async || bed.recorder.status().trouble.is_none()).await;
     bed.begin(START + 1_000_000).await;
     bed.end().await;
 }
@@ -491,7 +491,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_that_goes_away_during_a_sweep_costs_no_rows() {
     let bed = Bed::start().await;
-    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;
     recover::tests::interrupted_of(bed.camera, &bed.root(), 40);
     bed.want(Mode::Off);
     eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 2)).await;
@@ -510,7 +510,7 @@ async fn a_disk_that_goes_away_during_a_sweep_costs_no_rows() {
 async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
     let bed = Bed::start().await;
     let other = bed.bench.camera("larder").await;
-    eventually("the folder is there", async || bed.recorder.status().ready).await;
+    eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;
     // Its ordinal is another run's, so that it can have no row.
     recover::tests::interrupted_of(bed.camera, &bed.root(), 1);
     let stranger = crate::recordings::testing::run(bed.camera, 4, 0, 0);

@@ -5,6 +5,7 @@ use std::time::Duration;
 use axum::{extract::Request, middleware::Next, response::Response};
 use http::{HeaderName, HeaderValue};
 use tokio::time::Instant;
+use tonic::Code;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
@@ -25,10 +26,10 @@ pub(super) async fn enforce(request: Request, next: Next) -> Response {
     let mut response = next.run(request).instrument(span.clone()).await;
     let took: Duration = started.elapsed();
     // In the headers only when the call failed; a success tells in its trailers.
-    let code = response.headers().get("grpc-status").and_then(|code| code.to_str().ok()).unwrap_or("0");
-    span.in_scope(|| tracing::debug!(rpc.code = code, took = ?took, "a call was answered"));
-    let code = code.to_owned();
-    metrics::histogram!("larder_rpc_seconds", "code" => code).record(took.as_secs_f64());
+    let code = response.headers().get("grpc-status").map_or(Code::Ok, |code| Code::from_bytes(code.as_bytes()));
+    span.in_scope(|| tracing::debug!(rpc.code = ?code, took = ?took, "a call was answered"));
+    metrics::counter!("larder_rpc_requests_total", "code" => format!("{code:?}")).increment(1);
+    metrics::histogram!("larder_rpc_duration_seconds").record(took.as_secs_f64());
     if let Ok(id) = HeaderValue::from_str(&id) {
         response.headers_mut().insert(ID, id);
     }

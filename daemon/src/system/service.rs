@@ -62,8 +62,9 @@ impl Service {
                 .into_iter()
                 .map(|part| pb::system_status::Part {
                     name: part.name.to_owned(),
-                    ready: part.trouble.is_none(),
-                    detail: part.trouble.unwrap_or_default(),
+                    ready: part.is_ready(),
+                    reason: part.trouble.as_ref().map(|trouble| trouble.reason.to_owned()).unwrap_or_default(),
+                    detail: part.trouble.map(|trouble| trouble.detail).unwrap_or_default(),
                 })
                 .collect(),
             cameras: count(cameras.len()),
@@ -76,6 +77,7 @@ impl Service {
                 free_bytes: disk.space.free_bytes,
                 floor_bytes: disk.floor_bytes,
                 recordings_bytes: disk.recordings_bytes,
+                recorded_bytes_per_day: disk.bytes_per_day,
             }),
             listeners: self
                 .0

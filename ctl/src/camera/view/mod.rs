@@ -51,6 +51,7 @@ pub struct StatusView {
     pub viewers: u32,
     pub recording: bool,
     pub round_trip_us: u64,
+    pub recording_lag_seconds: Option<f64>,
     pub telemetry: Option<TelemetryView>,
 }
 
@@ -128,6 +129,7 @@ impl From<CameraStatus> for StatusView {
             viewers: status.viewers,
             recording: status.recording,
             round_trip_us: status.round_trip_us,
+            recording_lag_seconds: units::from_wire(status.recording_lag.as_ref()).map(|lag| lag.as_secs_f64()),
             telemetry: status.telemetry.map(TelemetryView::from),
         }
     }
@@ -268,7 +270,7 @@ fn status_fields(status: &StatusView, out: &Out) -> Vec<(&'static str, String)> 
         ("Received", status.frames_received.to_string()),
         ("Refused", refused),
         ("Last frame", status.last_frame_at.map(|at| ago(at, now)).unwrap_or_default()),
-        ("Recording", if status.recording { "now" } else { "not now" }.to_owned()),
+        ("Recording", recorded(status)),
         ("Viewers", status.viewers.to_string()),
         ("Address", status.address.clone()),
         ("Firmware", status.firmware_version.clone()),
@@ -311,7 +313,7 @@ fn telemetry_fields(telemetry: &TelemetryView) -> Vec<(&'static str, String)> {
 }
 
 /// How long ago, in a word or two.
-pub(super) fn ago(at: Timestamp, now: Timestamp) -> String {
+pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     match std::time::Duration::try_from(now.duration_since(at)) {
         Ok(since) if since.as_secs() < 1 => "now".to_owned(),
         Ok(since) => format!("{} ago", show_duration(since)),
@@ -341,6 +343,14 @@ fn mode_name(mode: RecordingMode) -> &'static str {
 fn recording(camera: &CameraView) -> String {
     let now = camera.status.as_ref().is_some_and(|status| status.recording);
     format!("{}{}", camera.mode, if now { ", now" } else { "" })
+}
+
+fn recorded(status: &StatusView) -> String {
+    match status.recording_lag_seconds {
+        Some(lag) => format!("now, on disk up to {lag:.1} s ago"),
+        None if status.recording => "now".to_owned(),
+        None => "not now".to_owned(),
+    }
 }
 
 fn size(status: &StatusView) -> String {

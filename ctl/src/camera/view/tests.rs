@@ -47,6 +47,7 @@ fn fridge() -> CameraView {
         viewers: 1,
         recording: true,
         round_trip_us: 4_230,
+        recording_lag: Some(prost_types::Duration { seconds: 2, nanos: 500_000_000 }),
         ..Default::default()
     };
     status.set_presence(Presence::Online);

@@ -35,6 +35,7 @@ use super::{
 use crate::{
     access::{PeerAddress, PeerCredentials, Secure},
     outcome::chain,
+    parts::Trouble,
     tasks::Tasks,
 };
 
@@ -99,6 +100,7 @@ pub(super) async fn accept(bound: Bound, serve: Serve) {
         match next {
             Ok((accepted, permit)) => {
                 back_off = BACK_OFF;
+                serve.trouble.clear();
                 let Some(place) = door.admit(permit, accepted.address()) else { continue };
                 let connection = Connection {
                     router: serve.router.clone(),
@@ -110,6 +112,7 @@ pub(super) async fn accept(bound: Bound, serve: Serve) {
                 spawn(&serve.tasks, connection, accepted, place);
             }
             Err(error) => {
+                serve.trouble.note(Trouble::new("accept_failed", format!("connections cannot be accepted: {error}")));
                 door.accept_failed(&error);
                 tokio::time::sleep(back_off).await;
                 back_off = BACK_OFF_MOST.min(back_off * 2);

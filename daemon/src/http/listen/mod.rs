@@ -27,7 +27,7 @@ use axum::Router;
 
 pub use bind::{BindError, Bound, bind_tcp, bind_unix};
 
-use crate::tasks::Tasks;
+use crate::{parts::Recent, tasks::Tasks};
 
 /// How a listener serves.
 pub struct Serve {
@@ -41,6 +41,8 @@ pub struct Serve {
     pub limits: Limits,
     /// Owns the accept loop and the connections; stopping it lets requests end and takes no new ones.
     pub tasks: Tasks,
+    /// Where it is told that connections cannot be accepted.
+    pub trouble: Recent,
 }
 
 /// How many connections a listener takes.

@@ -27,6 +27,7 @@ use crate::{
     access::{PeerAddress, PeerCredentials, Secure},
     certs::{self, Alpn, Certs},
     clock::Clock,
+    parts::Recent,
 };
 
 const LOCAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
@@ -49,7 +50,7 @@ fn router() -> Router {
 fn serve(bound: Bound, router: Router, tls: Option<Arc<rustls::ServerConfig>>, max_connections: usize) -> Tasks {
     let tasks = Tasks::new();
     let limits = Limits { max_connections, max_per_address: 1 };
-    bound.serve(Serve { name: "test", router, tls, limits, tasks: tasks.clone() });
+    bound.serve(Serve { name: "test", router, tls, limits, tasks: tasks.clone(), trouble: Recent::default() });
     tasks
 }
 

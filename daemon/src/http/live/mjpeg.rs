@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
-use super::Live;
+use super::{Live, count::Count};
 use crate::{
     access::Caller,
     hub::{Frame, Viewer},
@@ -43,7 +43,8 @@ pub(super) async fn stream(
     let revoked = Caller::of(&extensions)?.revoked.clone();
     let interval = interval(rate.fps)?;
     let viewer = live.topic(&camera)?.viewer();
-    let source = Source { viewer, interval, next_at: Instant::now(), stop: live.tasks.stopping(), revoked };
+    let (next_at, stop, count) = (Instant::now(), live.tasks.stopping(), Count::new("mjpeg"));
+    let source = Source { viewer, interval, next_at, stop, revoked, count };
     let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(parts(source))).into_response())
 }
@@ -73,6 +74,7 @@ struct Source {
     next_at: Instant,
     stop: CancellationToken,
     revoked: CancellationToken,
+    count: Count,
 }
 
 impl Source {
@@ -90,6 +92,7 @@ impl Source {
             () = self.revoked.cancelled() => None,
             seen = newest => seen,
         }?;
+        self.count.frame(seen.skipped);
         // From the plan and not from now, so that the mean is the rate asked for; but no catching up after a pause.
         self.next_at = (self.next_at + self.interval).max(Instant::now());
         let jpeg = seen.frame.jpeg.clone();

@@ -2,6 +2,7 @@
 //!
 //! All three read through a [`Viewer`](crate::hub::Viewer), so that a slow reader skips to the newest frame.
 
+mod count;
 mod mjpeg;
 mod session;
 mod snapshot;

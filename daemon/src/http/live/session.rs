@@ -9,6 +9,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Live,
+    count::Count,
     window::{ACK_TIMEOUT, Window},
     wire::{self, CloseCode},
 };
@@ -29,6 +30,7 @@ pub(super) struct Session {
     pub(super) live: Live,
     pub(super) revoked: CancellationToken,
     pub(super) window: Window,
+    pub(super) count: Count,
 }
 
 /// Why a session ends.
@@ -50,7 +52,7 @@ impl Session {
             }
             End::Gone => (0, "the viewer left"),
         };
-        metrics::counter!("larder_live_ended_total", "reason" => reason).increment(1);
+        self.count.ended(reason);
         tracing::debug!(camera.id = %self.camera, close.code = code, reason, frames = sent, "a live view ended");
     }
 
@@ -105,8 +107,7 @@ impl Session {
     }
 
     async fn show(&mut self, seen: &Seen) -> Result<(), End> {
-        metrics::counter!("larder_live_frames_sent_total").increment(1);
-        metrics::counter!("larder_live_frames_skipped_total").increment(seen.skipped);
+        self.count.frame(seen.skipped);
         self.window.sent(seen.frame.sequence);
         let message = wire::encode(seen, self.live.clock.now());
         self.send(Message::Binary(message)).await

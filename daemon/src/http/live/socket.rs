@@ -6,7 +6,7 @@ use axum::{
 };
 use http::{HeaderMap, Uri, header, request::Parts};
 
-use super::{Live, session::Session, window::Window};
+use super::{Live, count::Count, session::Session, window::Window};
 use crate::{
     access::Caller,
     outcome::{Kind, Refusal},
@@ -28,7 +28,15 @@ pub(super) async fn upgrade(
     let tasks = live.tasks.clone();
     let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
     Ok(upgrade.on_upgrade(async move |socket| {
-        let session = Session { socket, camera, viewer, live, revoked, window: Window::default() };
+        let session = Session {
+            socket,
+            camera,
+            viewer,
+            live,
+            revoked,
+            window: Window::default(),
+            count: Count::new("websocket"),
+        };
         // An error means that the runtime is going away.
         let _ = tasks.spawn(session.run()).await;
     }))

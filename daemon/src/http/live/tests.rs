@@ -26,6 +26,7 @@ use crate::{
     events::Events,
     http::listen::{Limits, Serve, bind_tcp},
     hub::{Frame, Publisher, SessionInfo},
+    parts::Recent,
 };
 
 const GRACE: Duration = Duration::from_secs(20);
@@ -60,7 +61,14 @@ impl Fixture {
         let bound = bind_tcp((Ipv4Addr::LOCALHOST, 0).into(), "http.address").expect("a port");
         let address = bound.address().expect("an address");
         let limits = Limits { max_connections: 16, max_per_address: 16 };
-        bound.serve(Serve { name: "test", router, tls: None, limits, tasks: tasks.clone() });
+        bound.serve(Serve {
+            name: "test",
+            router,
+            tls: None,
+            limits,
+            tasks: tasks.clone(),
+            trouble: Recent::default(),
+        });
         Self { hub, camera, known, publisher, address, revoked, tasks }
     }
 

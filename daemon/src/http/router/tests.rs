@@ -30,8 +30,16 @@ fn whole(ready: bool) -> Router {
         rpc: Router::new().route("/larder.v1.SystemService/GetVersion", axum::routing::post(async || "version")),
         hls,
         live,
-        parts: parts::Parts::new(vec![("database", Box::new(move || (!ready).then(|| "it is away".to_owned())))]),
-        metrics: Metrics { recorder: metrics::install().expect("a recorder"), hub },
+        parts: parts::Parts::new(vec![(
+            "database",
+            Box::new(move || (!ready).then(|| parts::Trouble::new("away", "it is away"))),
+        )]),
+        metrics: Metrics {
+            recorder: page::install().expect("a recorder"),
+            hub,
+            name: Arc::new(|_| None),
+            measure: Arc::new(|| {}),
+        },
         authority: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
     };
     router(parts, access::layer(Access::new(&key, clock)))
@@ -89,14 +97,21 @@ async fn one_who_may_look_gets_to_the_handlers() {
 #[tokio::test]
 async fn anybody_may_know_whether_the_hub_lives_and_is_ready() {
     assert_eq!(ask(whole(false), "/healthz").await.0, StatusCode::OK);
-    let (status, _, body) = ask(whole(true), "/readyz").await;
+    let json = async |ready| {
+        let asked = request("/readyz").header("accept", "application/json").body(Body::empty());
+        answer(whole(ready), asked.expect("a request")).await
+    };
+    let (status, _, body) = json(true).await;
     assert_eq!(
         (status, body.as_str()),
         (StatusCode::OK, r#"{"ready":true,"parts":[{"name":"database","ready":true}]}"#)
     );
-    let (status, _, body) = ask(whole(false), "/readyz").await;
+    let (status, _, body) = json(false).await;
     assert_eq!(status, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(body, r#"{"ready":false,"parts":[{"name":"database","ready":false}]}"#, "what is wrong is not for all");
+    let expected = r#"{"ready":false,"parts":[{"name":"database","ready":false,"reason":"away"}]}"#;
+    assert_eq!(body, expected, "the detail is not for all");
+    let (status, _, body) = ask(whole(false), "/readyz").await;
+    assert_eq!((status, body.as_str()), (StatusCode::SERVICE_UNAVAILABLE, "not ready\ndatabase: not ready (away)\n"));
 }
 
 #[tokio::test]

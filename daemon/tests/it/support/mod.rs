@@ -10,7 +10,7 @@ use std::{future::Future, path::Path, time::Duration};
 pub(crate) use camera::{Pictures, session_clock, simulated};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
 pub(crate) use media::{frame_times, runs};
-pub(crate) use web::{get, get_with};
+pub(crate) use web::{Answer, get, get_with};
 
 /// Asks until the answer is `Some`; a minute is far beyond what anything here takes.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {

@@ -1,0 +1,79 @@
+//! What needs somebody, and what that person can do. Pure.
+
+use serde::Serialize;
+
+use super::status::{PartView, StatusView};
+use crate::camera::view::CameraView;
+
+/// A fragment is two seconds and is on disk two seconds later; a busy machine takes longer.
+const LATE_SECONDS: f64 = 30.0;
+
+/// How bad it is; the worst comes first.
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Severity {
+    /// Something does not work.
+    NotReady,
+    /// Somebody should look.
+    Warning,
+}
+
+/// One thing that needs somebody.
+#[derive(Clone, Debug, Eq, PartialEq, Serialize)]
+pub(super) struct Attention {
+    pub(super) severity: Severity,
+    /// The part or the camera.
+    pub(super) about: String,
+    pub(super) what: String,
+    /// Empty when `what` says it.
+    pub(super) to_do: String,
+}
+
+/// All of it, the worst first.
+pub(super) fn needed(view: &StatusView) -> Vec<Attention> {
+    let parts = view.parts.iter().filter(|part| !part.reason.is_empty() || !part.ready).map(of_part);
+    let cameras = view.camera_list.iter().filter_map(of_camera);
+    let mut all: Vec<_> = parts.chain(cameras).collect();
+    all.sort_by_key(|attention| attention.severity);
+    all
+}
+
+fn of_part(part: &PartView) -> Attention {
+    Attention {
+        severity: if part.ready { Severity::Warning } else { Severity::NotReady },
+        about: part.name.replace('_', " "),
+        what: part.detail.clone(),
+        to_do: advice(&part.reason).to_owned(),
+    }
+}
+
+/// What helps where the detail does not say it; the reasons are those of `docs/operations.md`.
+fn advice(reason: &str) -> &'static str {
+    match reason {
+        "away" => "the hub tries by itself; look at <state>/postgres/postgres.log, or at the server of database.url",
+        "disk_full" => "larderctl recording delete, larderctl recording unpin, or lower recordings.free_mib",
+        "read_only" => "dmesg says why; check the disk and mount it again",
+        "not_writable" | "unreadable" => "look at its owner and mode, and at the disk",
+        "encoder" => "install ffmpeg, or correct recordings.ffmpeg and recordings.encoder",
+        "accept_failed" => "raise LimitNOFILE of the service, or lower http.max_connections",
+        _ => "",
+    }
+}
+
+fn of_camera(camera: &CameraView) -> Option<Attention> {
+    let status = camera.status.as_ref()?;
+    let wants_recording = camera.mode == "continuous";
+    let (what, to_do) = match status.presence {
+        "offline" => ("is offline".to_owned(), "look at its power and its Wi-Fi"),
+        "stalled" => ("is connected and sends no pictures".to_owned(), "larderctl camera control NAME reboot"),
+        _ if wants_recording && !status.recording => {
+            ("is to be recorded all the time and is not".to_owned(), "larderctl recording timeline NAME says why")
+        }
+        _ => {
+            let lag = status.recording_lag_seconds.filter(|lag| *lag > LATE_SECONDS)?;
+            (format!("is recorded {lag:.0} s late"), "the machine is too slow: lower its rate or its size")
+        }
+    };
+    let to_do = to_do.replace("NAME", &camera.name);
+    Some(Attention { severity: Severity::Warning, about: camera.name.clone(), what, to_do })
+}
