@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Failure, Out, camera,
+    Failure, Out, bench, camera,
     client::Hub,
     demo::{self, DemoArgs},
     login::{self, LoginArgs},
@@ -50,6 +50,9 @@ pub enum Command {
     Token(token::Command),
     /// Try Larder: start a hub here with a simulated camera, until Ctrl-C
     Demo(DemoArgs),
+    /// Measure a hub of its own on this machine: CPU, delay, memory
+    #[command(subcommand)]
+    Bench(bench::Command),
     /// Print a one-time link that signs a browser in as admin
     SignInLink,
     /// Sign in to a hub elsewhere and make it the one that commands go to
@@ -93,6 +96,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
+        Command::Bench(command) => bench::run(command, out, stop).await,
         Command::SignInLink => token::sign_in_link(&hub(&cli.target).await?, out).await,
         Command::Login(args) => login::login(args, &cli.target, out).await,
         Command::Logout => login::logout(&cli.target, out).await,

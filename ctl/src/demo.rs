@@ -1,25 +1,14 @@
 //! `larderctl demo`: a whole Larder in one terminal. Starts `larderd`, adds a camera, is that camera, and stops it all.
 
 use std::{
-    fs, io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    fs,
     path::{Path, PathBuf},
-    process::ExitStatus,
-    time::Duration,
 };
 
 use clap::Args;
-use larder_proto::{
-    pb::{
-        Camera, CameraKey, CreateCameraRequest, CreateSignInLinkRequest, GetCameraRequest, GetStatusRequest,
-        RotateCameraKeyRequest, SystemStatus,
-    },
-    wire::camera::PORT,
-};
-use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    process::{Child, Command},
-    time::{Instant, sleep, timeout},
+use larder_proto::pb::{
+    Camera, CameraKey, CreateCameraRequest, CreateSignInLinkRequest, GetCameraRequest, GetStatusRequest,
+    RotateCameraKeyRequest, SystemStatus,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -27,19 +16,11 @@ use tonic::Code;
 use crate::{
     Failure, Out,
     client::{Hub, quick},
+    daemon::{Daemon, gone, here, up},
     profile::write_private,
     simulate::{self, key_from_hex},
     target::{Target, TargetArgs},
 };
-
-/// `larderd` makes a database cluster at its first start; a Raspberry Pi with a slow card needs its time.
-const START_TIMEOUT: Duration = Duration::from_secs(120);
-/// Between two looks at whether it is up.
-const LOOK: Duration = Duration::from_millis(100);
-/// Longer than the daemon's own grace period.
-const STOP_TIMEOUT: Duration = Duration::from_secs(25);
-/// Ends `larderd` when this program is killed; a part of util-linux, which every Debian has.
-const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// A whole Larder in one terminal.
 #[derive(Args, Clone, Debug)]
@@ -67,7 +48,7 @@ pub async fn run(args: DemoArgs, target: &TargetArgs, out: &mut Out, stop: Cance
         let state = state.display();
         return Err(Failure::Other(format!("larderd runs on {state} already: stop it, or set another LARDER_STATE")));
     }
-    let mut daemon = Daemon::start(&args, &state)?;
+    let mut daemon = Daemon::start(args.larderd.clone(), &state, &args.options)?;
     let show = async {
         let prepared = tokio::select! {
             biased;
@@ -100,89 +81,6 @@ async fn prepare(args: &DemoArgs, socket: Target, state: &Path, out: &mut Out) -
     let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
     greet(&hub, &args.camera, state, out).await?;
     Ok(Prepared { status, camera, key })
-}
-
-/// `larderd` as a child.
-struct Daemon(Child);
-
-impl Daemon {
-    /// In a process group of its own: Ctrl-C in the terminal is for this program, which stops the camera first.
-    fn start(args: &DemoArgs, state: &Path) -> Result<Self, Failure> {
-        let larderd = args.larderd.clone().unwrap_or_else(beside);
-        let mut command = if Path::new(SETPRIV).exists() {
-            let mut command = Command::new(SETPRIV);
-            command.args(["--pdeathsig", "TERM", "--"]).arg(&larderd);
-            command
-        } else {
-            Command::new(&larderd)
-        };
-        command.arg("--state").arg(state).args(&args.options).process_group(0).kill_on_drop(true);
-        if std::env::var_os("LARDER_LOG").is_none() {
-            // What goes well is not to push the sign-in link off the screen.
-            command.env("LARDER_LOG", "warn");
-        }
-        command.spawn().map(Self).map_err(|source| Failure::file(larderd, source))
-    }
-
-    /// When it ends by itself.
-    async fn ended(&mut self) -> io::Result<ExitStatus> {
-        self.0.wait().await
-    }
-
-    /// Asks it to stop and waits; one that overruns is killed when this is dropped.
-    async fn stop(mut self) -> Result<(), Failure> {
-        let Some(pid) = self.0.id().and_then(|id| i32::try_from(id).ok()).and_then(Pid::from_raw) else {
-            return Ok(());
-        };
-        kill_process(pid, Signal::TERM).map_err(|error| Failure::Other(format!("cannot stop larderd: {error}")))?;
-        match timeout(STOP_TIMEOUT, self.0.wait()).await {
-            Ok(Ok(status)) if status.success() => Ok(()),
-            Ok(status) => Err(gone(status)),
-            Err(_elapsed) => {
-                let seconds = STOP_TIMEOUT.as_secs();
-                Err(Failure::Other(format!("larderd did not stop within {seconds} s and is killed")))
-            }
-        }
-    }
-}
-
-fn gone(status: io::Result<ExitStatus>) -> Failure {
-    match status {
-        Ok(status) => Failure::Other(format!("larderd ended by itself ({status}); its reason stands above")),
-        Err(error) => Failure::Other(format!("larderd cannot be waited for: {error}")),
-    }
-}
-
-/// The daemon that was built or installed together with this program.
-fn beside() -> PathBuf {
-    let beside = std::env::current_exe().ok().map(|program| program.with_file_name("larderd"));
-    beside.filter(|path| path.exists()).unwrap_or_else(|| PathBuf::from("larderd"))
-}
-
-/// Waits until the hub answers with its database.
-async fn up(socket: Target) -> Result<Hub, Failure> {
-    let began = Instant::now();
-    loop {
-        let ready = async {
-            let hub = Hub::connect(socket.clone()).await?;
-            let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
-            Ok::<_, Failure>((hub, waiting_for(&status)))
-        };
-        let missing = match ready.await {
-            Ok((hub, None)) => return Ok(hub),
-            Ok((_, Some(missing))) => Failure::Other(missing),
-            Err(failure) => failure,
-        };
-        if began.elapsed() > START_TIMEOUT {
-            return Err(missing);
-        }
-        sleep(LOOK).await;
-    }
-}
-
-fn waiting_for(status: &SystemStatus) -> Option<String> {
-    let part = status.parts.iter().find(|part| !part.ready)?;
-    Some(format!("the {} is not ready: {}", part.name, part.detail))
 }
 
 /// The camera and its key, which is kept in the state folder for the next time.
@@ -246,30 +144,17 @@ async fn film(Prepared { status, camera, key }: &Prepared, stop: &CancellationTo
     report.map(drop).map_err(|error| Failure::Other(format!("the simulated camera gave up: {error}")))
 }
 
-/// Where to dial a listener on this machine: one that takes every address is dialled at the loopback.
-fn here(address: &str) -> String {
-    let Ok(mut address) = address.parse::<SocketAddr>() else { return format!("127.0.0.1:{PORT}") };
-    if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
-    }
-    address.to_string()
-}
-
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
+    use tokio::time::sleep;
+
     use super::*;
     use crate::output::tests::Written;
 
     fn args(larderd: &Path) -> DemoArgs {
         DemoArgs { larderd: Some(larderd.to_owned()), camera: "fridge".to_owned(), options: Vec::new() }
-    }
-
-    #[test]
-    fn a_listener_for_all_addresses_is_dialled_at_home() {
-        assert_eq!(here("0.0.0.0:7440"), "127.0.0.1:7440");
-        assert_eq!(here("[::]:99"), "[::1]:99");
-        assert_eq!(here("10.0.0.2:7440"), "10.0.0.2:7440");
-        assert_eq!(here(""), "127.0.0.1:7440");
     }
 
     #[tokio::test]

@@ -10,10 +10,12 @@
 //! [`output`] writes tables for people and JSON for programs; [`failure`] explains what went wrong and decides the
 //! exit code. [`when`] and [`units`] read and write times, durations and sizes.
 
+pub mod bench;
 pub mod camera;
 pub mod cli;
 pub mod client;
 pub mod clock;
+mod daemon;
 pub mod demo;
 pub mod dial;
 pub mod failure;

@@ -39,6 +39,7 @@ pub use command::execute;
 pub use faults::{ClockStep, Faults, Stall};
 pub use link::{Dial, Link, LinkError};
 pub use pictures::SourceError;
+pub(crate) use scene::Dice;
 pub use scene::{Scene, View};
 
 use camera::Camera;

@@ -19,4 +19,5 @@ mod live;
 mod metrics;
 mod process;
 mod recording;
+mod soak;
 mod support;

@@ -23,7 +23,7 @@ use self::{
 };
 use super::jpeg::{self, Quality};
 
-pub(super) use sensor::Dice;
+pub(crate) use sensor::Dice;
 
 /// Where the clock's display stands, in units of the sheet.
 const DISPLAY: Area = Area { left: 404.0, top: 108.0, right: 540.0, bottom: 168.0 };

@@ -7,17 +7,17 @@ const TABLE: usize = 1 << 14;
 
 /// A small, fast generator of equally likely bits (xorshift64*, Vigna 2016). Not for secrets.
 #[derive(Clone, Debug)]
-pub(in crate::simulate) struct Dice(u64);
+pub(crate) struct Dice(u64);
 
 impl Dice {
     /// The same seed gives the same throws.
-    pub(in crate::simulate) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         // Neighbouring seeds are spread (the odd constant of splitmix64), and zero is a fixed point to avoid.
         Self(seed.wrapping_add(1).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
     }
 
     /// The next 32 bits.
-    pub(in crate::simulate) fn throw(&mut self) -> u32 {
+    pub(crate) fn throw(&mut self) -> u32 {
         self.0 ^= self.0 >> 12;
         self.0 ^= self.0 << 25;
         self.0 ^= self.0 >> 27;
@@ -26,7 +26,7 @@ impl Dice {
     }
 
     /// A number from 0 to below 1.
-    pub(in crate::simulate) fn share(&mut self) -> f64 {
+    pub(crate) fn share(&mut self) -> f64 {
         f64::from(self.throw()) / 4_294_967_296.0
     }
 }
