@@ -22,7 +22,8 @@ public:
         // sockaddr_in: family 2 in the machine's order, then port and address in the network's.
         uint8_t to[16] = {2, 0, static_cast<uint8_t>(port >> 8), static_cast<uint8_t>(port)};
         for (int at = 0; at < 4; at++) {
-            for (; *host >= '0' && *host <= '9'; host++) to[4 + at] = static_cast<uint8_t>(to[4 + at] * 10 + *host - '0');
+            uint8_t& part = to[4 + at];
+            for (; *host >= '0' && *host <= '9'; host++) part = static_cast<uint8_t>(part * 10 + *host - '0');
             if (*host == '.') host++;
         }
         socket_ = call(kSocket, 2, 1, 0);

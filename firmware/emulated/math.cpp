@@ -1,5 +1,5 @@
-// What Debian's libgcc for the lx106 leaves out, because that chip has it in its ROM: multiplication and division. Bit by
-// bit: only what runs in the emulator needs it.
+// What Debian's libgcc for the lx106 leaves out, because that chip has it in its ROM: multiplication and division.
+// Bit by bit: only what runs in the emulator needs it.
 #include <stdint.h>
 
 extern "C" {

@@ -82,7 +82,9 @@ bool Pictures::take(larder::Picture* picture) {
 void Pictures::draw() {
     picture_ = {0xff, 0xd8};
     std::vector<uint8_t> comment(20000);
-    for (size_t at = 0; at < comment.size(); at++) comment[at] = static_cast<uint8_t>((count_ + at) * 2654435761u >> 24);
+    for (size_t at = 0; at < comment.size(); at++) {
+        comment[at] = static_cast<uint8_t>((count_ + at) * 2654435761u >> 24);
+    }
     for (size_t at = 0; at < 4; at++) comment[at] = static_cast<uint8_t>(count_ >> (24 - 8 * at));
     segment(&picture_, 0xfe, comment);
     std::vector<uint8_t> quantisation(65, 1);

@@ -49,7 +49,9 @@ public:
         const ssize_t came = recv(socket_, to, room, 0);
         return came > 0 ? static_cast<size_t>(came) : 0;
     }
-    void write(const void* data, size_t count) { CHECK(::send(socket_, data, count, 0) == static_cast<ssize_t>(count)); }
+    void write(const void* data, size_t count) {
+        CHECK(::send(socket_, data, count, 0) == static_cast<ssize_t>(count));
+    }
 
     uint16_t port;
 
@@ -77,7 +79,8 @@ TEST("three parts arrive as one, however small the pieces that the line takes") 
             at += came;
         }
     });
-    const Part parts[] = {{head, sizeof head}, {picture.data(), picture.size()}, {trailer, 0}, {trailer, sizeof trailer}};
+    const Part parts[] = {
+        {head, sizeof head}, {picture.data(), picture.size()}, {trailer, 0}, {trailer, sizeof trailer}};
     uint32_t stall_ms;
     CHECK(tcp.send(parts, 4, 5000, &stall_ms));
     reader.join();

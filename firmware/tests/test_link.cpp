@@ -246,3 +246,9 @@ TEST("no bytes of a hub do harm") {
         CHECK(!rig.link.poll(0));
     }
 }
+
+TEST("the reasons have the names of WIRE.md") {
+    CHECK(strcmp(name(Bye::Done), "done") == 0 && strcmp(name(Bye::Internal), "internal") == 0);
+    CHECK(strcmp(name(Bye::Unproven), "unproven") == 0 && strcmp(name(Bye::Idle), "idle") == 0);
+    CHECK(strcmp(name(Bye::Lost), "lost") == 0 && strcmp(name(static_cast<Bye>(99)), "other") == 0);
+}

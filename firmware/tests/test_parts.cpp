@@ -162,9 +162,23 @@ TEST("the line of larderctl camera add sets hub, camera and key, or nothing") {
     CHECK(strcmp(text, "0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291") == 0);
 
     Settings untouched = settings;
-    const char* const wrongs[] = {"larder hub=x camera=1 key=2", "larder camera=0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291", "larder hub=:1",
-          "larder hub=x:70000 camera=0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291", "larder name=x", "wifi", "wifi \"\"",
-          "wifi net short", "wifi \"net", "hub", "hub [::1", "xclk 12", "sudo", "show all", "a b c d e f"};
+    const char* const wrongs[] = {
+        "larder hub=x camera=1 key=2",
+        "larder camera=0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291",
+        "larder hub=:1",
+        "larder hub=x:70000 camera=0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291",
+        "larder name=x",
+        "wifi",
+        "wifi \"\"",
+        "wifi net short",
+        "wifi \"net",
+        "hub",
+        "hub [::1",
+        "xclk 12",
+        "sudo",
+        "show all",
+        "a b c d e f",
+    };
     for (const char* wrong : wrongs) {
         CHECK(read_line(wrong, &settings, &why) == LineResult::Bad);
         CHECK(why[0] != 0 && memcmp(&settings, &untouched, sizeof settings) == 0);
@@ -230,8 +244,10 @@ TEST("the report names what is wrong and never leaves its room") {
     char text[700];
     const size_t size = report(telemetry, counts, 75, 12, true, true, text, sizeof text);
     CHECK_EQ(size, strlen(text));
-    const char* const parts[] = {"chip 53.33 C", "a leak?", "took 40 ms (10 to 40)  stall 30 ms", "7.5 fps", "lowered",
-                             "temperature -18.12 C  errors 2", "temperature none"};
+    const char* const parts[] = {
+        "chip 53.33 C", "a leak?", "took 40 ms (10 to 40)  stall 30 ms", "7.5 fps", "lowered",
+        "temperature -18.12 C  errors 2", "temperature none",
+    };
     for (const char* part : parts) {
         CHECK(strstr(text, part) != nullptr);
     }

@@ -19,9 +19,9 @@ Bye bye_of(const uint8_t* payload, size_t count) {
 
 const char* name(Bye reason) {
     static const char* const names[] = {
-        "done",      "hub-stopping", "replaced",   "key-changed", "camera-removed",  "unknown-camera", "unproven",
-        "version",   "malformed",    "unknown-type", "too-large", "out-of-sequence", "bad-mac",        "idle",
-        "unexpected", "handshake-too-slow", "busy", "restarting", "internal",
+        "done", "hub-stopping", "replaced", "key-changed", "camera-removed", "unknown-camera", "unproven", "version",
+        "malformed", "unknown-type", "too-large", "out-of-sequence", "bad-mac", "idle", "unexpected",
+        "handshake-too-slow", "busy", "restarting", "internal",
     };
     if (reason == Bye::Lost) return "lost";
     const size_t at = static_cast<size_t>(reason);
