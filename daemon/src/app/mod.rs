@@ -168,23 +168,25 @@ impl App {
     /// Stops everything in order. `false` when something overran the grace period.
     pub async fn stop(self) -> bool {
         let end = Instant::now() + GRACE;
-        // A part that overran must not take the others' last second.
-        let left = || end.saturating_duration_since(Instant::now()).max(Duration::from_secs(1));
+        // A part that overruns must not take the time of those behind it, of which each has this left for it.
+        let left = |behind: u64| (end - Duration::from_secs(behind)).saturating_duration_since(Instant::now());
         let mut overran = Vec::new();
-        if !self.sources.stop(left()).await {
+        if !self.sources.stop(left(10)).await {
             overran.push("camera link");
         }
         self.hub.close();
-        if !self.recorder.close(left()).await {
+        if !self.recorder.close(left(7)).await {
             overran.push("recorder");
         }
-        if !self.servers.stop(left()).await {
+        if !self.servers.stop(left(5)).await {
             overran.push("requests");
         }
-        if !self.background.stop(left()).await {
+        if !self.background.stop(left(4)).await {
             overran.push("background work");
         }
-        self.db.close().await;
+        if !self.db.close(left(0)).await {
+            overran.push("database");
+        }
         if !overran.is_empty() {
             tracing::warn!(parts = overran.join(", "), "the grace period of {} s was overrun", GRACE.as_secs());
         }
@@ -251,7 +253,7 @@ pub async fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
     let tasks = Tasks::new();
     let (db, applied) = Db::start_and_migrate(&config.database, &state, Events::new(Clock::new()), &tasks).await?;
     tasks.stop(GRACE).await;
-    db.close().await;
+    db.close(GRACE).await;
     Ok(applied)
 }
 

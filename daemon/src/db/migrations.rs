@@ -32,6 +32,8 @@ pub enum MigrateError {
 /// When a migration fails (each is one transaction, so nothing is left half done), or the database is newer than
 /// this program.
 pub async fn migrate(client: &mut Client) -> Result<Vec<String>, MigrateError> {
+    // A migration may take long, and wait for another hub's.
+    client.batch_execute("SET statement_timeout = 0").await?;
     client.query_one("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
     let migrated = run(client).await;
     client.query_one("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;

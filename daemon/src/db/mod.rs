@@ -2,6 +2,7 @@
 
 pub mod cluster;
 mod config;
+mod connections;
 mod migrations;
 mod notices;
 mod pool;

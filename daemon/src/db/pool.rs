@@ -3,7 +3,7 @@
 use std::{
     path::Path,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicBool, Ordering},
     },
     time::Duration,
@@ -14,11 +14,13 @@ use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::
 use thiserror::Error;
 use tokio::sync::broadcast;
 use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_util::sync::CancellationToken;
 
 use super::{
     Config, MigrateError,
     cluster::{self, Cluster},
     config::require_tls_beyond_this_machine,
+    connections::Connections,
     migrate, notices,
 };
 use crate::{
@@ -29,7 +31,7 @@ use crate::{
 };
 
 /// How long a request waits for a connection.
-const WAIT: Duration = Duration::from_secs(5);
+pub(super) const WAIT: Duration = Duration::from_secs(5);
 /// How long the start waits for a server: longer than a cluster's recovery (seconds) and than a server that boots
 /// beside the hub.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -63,21 +65,32 @@ pub enum Change {
 pub(super) struct Told {
     changes: broadcast::Sender<Change>,
     lost: Arc<AtomicBool>,
+    /// Ends the connections that were made before the database was lost.
+    severed: Arc<Mutex<CancellationToken>>,
 }
 
 impl Told {
     fn new() -> Self {
-        Self { changes: broadcast::Sender::new(CHANGES), lost: Arc::default() }
+        Self { changes: broadcast::Sender::new(CHANGES), lost: Arc::default(), severed: Arc::default() }
     }
 
     pub(super) fn tell(&self, change: Change) {
         match change {
             Change::Connected => self.lost.store(false, Ordering::Relaxed),
-            Change::Lost => self.lost.store(true, Ordering::Relaxed),
+            Change::Lost => {
+                self.lost.store(true, Ordering::Relaxed);
+                // A server that hangs answers nothing for ever: whoever waits for an answer is told so now.
+                std::mem::take(&mut *self.severed.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+            }
             Change::Notice(_) => {}
         }
         // An error means that nobody caches anything.
         let _ = self.changes.send(change);
+    }
+
+    /// Cancelled when the database is lost.
+    pub(super) fn severed(&self) -> CancellationToken {
+        self.severed.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -133,9 +146,12 @@ pub enum StartError {
 
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
-        // Besides a closed connection: the server is shutting down, starting up or out of connections (57P0x, 53300).
+        // Besides a closed connection: the server is shutting down, starting up, out of connections (57P0x, 53300), or
+        // too slow for the statement's time limit (57014).
         let away = error.is_closed()
-            || error.code().is_some_and(|code| code.code().starts_with("57P") || code.code() == "53300");
+            || error
+                .code()
+                .is_some_and(|code| code.code().starts_with("57P") || matches!(code.code(), "53300" | "57014"));
         if away { Self::Unavailable(error.into()) } else { Self::Statement(error) }
     }
 }
@@ -187,7 +203,7 @@ impl Db {
                 (cluster.connection(), Some(Arc::new(cluster)))
             }
         };
-        let (db, server) = Self::reach(config, server, cluster)?;
+        let (db, server) = Self::reach(config, server, cluster, tasks)?;
         let mut client = db.first_client().await.map_err(StartError::Unreachable)?;
         let applied = migrate(&mut client).await?;
         let tls = tls(config)?;
@@ -199,11 +215,15 @@ impl Db {
         config: &Config,
         mut server: tokio_postgres::Config,
         cluster: Option<Arc<Cluster>>,
+        tasks: &Tasks,
     ) -> Result<(Self, tokio_postgres::Config), StartError> {
         require_tls_beyond_this_machine(&mut server);
-        server.application_name("larderd").connect_timeout(WAIT).keepalives_idle(Duration::from_secs(30));
+        server.application_name("larderd").connect_timeout(WAIT);
+        server.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-        let manager = Manager::from_config(server.clone(), tls(config)?, recycling);
+        let told = Told::new();
+        let connections = Connections { tls: tls(config)?, told: told.clone(), tasks: tasks.clone() };
+        let manager = Manager::from_connect(server.clone(), connections, recycling);
         let pool = Pool::builder(manager)
             .max_size(config.max_connections)
             .wait_timeout(Some(WAIT))
@@ -211,7 +231,7 @@ impl Db {
             .runtime(Runtime::Tokio1)
             .build()
             .map_err(|error| StartError::Unreachable(Error::Unavailable(error.into())))?;
-        Ok((Self { pool, told: Told::new(), cluster }, server))
+        Ok((Self { pool, told, cluster }, server))
     }
 
     async fn first_client(&self) -> Result<Client, Error> {
@@ -228,11 +248,15 @@ impl Db {
         }
     }
 
-    /// A connection. Waits five seconds at most.
+    /// A connection. Waits five seconds at most, and not at all while the database is known to be away. Its calls end
+    /// with [`Error::Unavailable`] when the database is lost meanwhile, also when it hangs without a word.
     ///
     /// # Errors
     /// [`Error::Unavailable`] when there is none.
     pub async fn client(&self) -> Result<Client, Error> {
+        if self.told.lost.load(Ordering::Relaxed) {
+            return Err(Error::Unavailable("it was lost and is not back yet".into()));
+        }
         Ok(self.pool.get().await?)
     }
 
@@ -257,11 +281,12 @@ impl Db {
         }
     }
 
-    /// Closes the pool, then stops the hub's own cluster if it runs one.
-    pub async fn close(&self) {
+    /// Closes the pool, then stops the hub's own cluster if it runs one. `false` when that takes longer than `grace`.
+    pub async fn close(&self, grace: Duration) -> bool {
         self.pool.close();
-        if let Some(cluster) = &self.cluster {
-            cluster.stop().await;
+        match &self.cluster {
+            Some(cluster) => cluster.stop(grace).await,
+            None => true,
         }
     }
 }

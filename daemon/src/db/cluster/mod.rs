@@ -102,10 +102,15 @@ impl Cluster {
         self.layout.connection()
     }
 
-    /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown).
-    pub async fn stop(&self) {
-        if let Some(server) = self.server.lock().await.take() {
-            server.stop().await;
+    /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown). `false` when that takes longer
+    /// than `grace`; it goes on by itself.
+    pub async fn stop(&self, grace: Duration) -> bool {
+        let end = tokio::time::Instant::now() + grace;
+        // Held by whoever starts it at the moment.
+        let Ok(mut held) = tokio::time::timeout_at(end, self.server.lock()).await else { return false };
+        match held.take() {
+            Some(server) => server.stop(end.saturating_duration_since(tokio::time::Instant::now())).await,
+            None => true,
         }
     }
 }
@@ -180,9 +185,17 @@ mod tests {
 
         kill(pid, rustix::process::Signal::KILL);
         let mut changes = db.changes();
-        while changes.recv().await.unwrap() != crate::db::Change::Connected {}
-        let client = db.client().await.unwrap();
-        client.query("SELECT n FROM kept", &[]).await.unwrap();
+        // The first connection of all may be told of after the kill.
+        let found = async {
+            loop {
+                while changes.recv().await.unwrap() != crate::db::Change::Connected {}
+                let Ok(client) = db.client().await else { continue };
+                if client.query("SELECT n FROM kept", &[]).await.is_ok() {
+                    return;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(60), found).await.unwrap();
         let restarted = read_pid(state.path());
         assert_ne!(restarted, pid);
 
@@ -194,7 +207,7 @@ mod tests {
         assert_eq!(read_pid(state.path()), restarted);
 
         again.stop(Duration::from_secs(5)).await;
-        adopted.close().await;
+        assert!(adopted.close(Duration::from_secs(20)).await);
         assert!(!state.path().join("postgres/data/postmaster.pid").exists());
     }
 
@@ -212,7 +225,7 @@ mod tests {
         let cluster = Cluster::start(state.path(), None, &tasks).await.unwrap();
         assert_ne!(read_pid(state.path()), old);
         tasks.stop(Duration::from_secs(5)).await;
-        cluster.stop().await;
+        assert!(cluster.stop(Duration::from_secs(20)).await);
     }
 
     #[tokio::test]

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use rustix::process::{Pid, Signal, kill_process};
 use tokio::{
     process::{Child, Command},
     time::Instant,
@@ -19,8 +19,12 @@ use super::{Error, Layout, install::open_log};
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
-const STOP_WAIT: Duration = Duration::from_secs(20);
 const POLL: Duration = Duration::from_millis(20);
+/// A server that answers a handshake at all does so within this.
+const ANSWER_WAIT: Duration = Duration::from_secs(5);
+/// How long what is left of an earlier server may hold the data: the one of a killed hub is still ending, and the
+/// sessions of a killed one notice that within a second.
+const LEFTOVER_WAIT: Duration = Duration::from_secs(15);
 
 /// A running server.
 pub(super) struct Server {
@@ -31,18 +35,25 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) async fn start_or_adopt(layout: &Layout) -> Result<Self, Error> {
-        if let Some(pid) = running(&layout.data) {
-            tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
-            let mut adopted = Self { pid, child: None };
-            match adopted.wait_until_ready(layout).await {
-                // A killed hub takes its server along: this one was on its way out already.
-                Err(Error::Ended { .. }) => tracing::info!("it was ending; starting another"),
-                ready => return ready.map(|()| adopted),
+        let end = Instant::now() + LEFTOVER_WAIT;
+        loop {
+            let leftover = layout.data.join("postmaster.pid").exists();
+            let mut server = match running(&layout.data) {
+                Some(pid) => {
+                    tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
+                    Self { pid, child: None }
+                }
+                None => Self::spawn(layout)?,
+            };
+            match server.wait_until_ready(layout).await {
+                Ok(()) => return Ok(server),
+                Err(error @ Error::Ended { .. }) if leftover && Instant::now() < end => {
+                    tracing::debug!(cause = %error, "an earlier PostgreSQL server is not quite gone");
+                    tokio::time::sleep(POLL * 10).await;
+                }
+                Err(error) => return Err(error),
             }
         }
-        let mut server = Self::spawn(layout)?;
-        server.wait_until_ready(layout).await?;
-        Ok(server)
     }
 
     fn spawn(layout: &Layout) -> Result<Self, Error> {
@@ -77,7 +88,7 @@ impl Server {
         let config = layout.connection();
         loop {
             // Only the handshake matters: the connection is dropped at once.
-            if config.connect(NoTls).await.is_ok() {
+            if matches!(tokio::time::timeout(ANSWER_WAIT, config.connect(NoTls)).await, Ok(Ok(_))) {
                 return Ok(());
             }
             if self.has_ended() {
@@ -93,7 +104,7 @@ impl Server {
     fn has_ended(&mut self) -> bool {
         match &mut self.child {
             Some(child) => !matches!(child.try_wait(), Ok(None)),
-            None => test_kill_process(self.pid).is_err(),
+            None => !is_alive(self.pid),
         }
     }
 
@@ -109,8 +120,8 @@ impl Server {
         self.pid
     }
 
-    /// Asks it to end its sessions and itself; a server that does not within the time is left to finish.
-    pub(super) async fn stop(mut self) {
+    /// Asks it to end its sessions and itself. `false` when it does not within `grace`; it is left to finish.
+    pub(super) async fn stop(mut self, grace: Duration) -> bool {
         if let Err(error) = kill_process(self.pid, Signal::INT) {
             tracing::debug!(cause = %error, "PostgreSQL had ended already");
         }
@@ -120,24 +131,26 @@ impl Server {
                 None => ended(self.pid).await,
             }
         };
-        if tokio::time::timeout(STOP_WAIT, ended).await.is_err() {
+        let in_time = tokio::time::timeout(grace, ended).await.is_ok();
+        if !in_time {
             tracing::warn!(db.pid = self.pid.as_raw_nonzero().get(), "PostgreSQL is still writing; it ends by itself");
         }
+        in_time
     }
 }
 
 /// Waits until a process is gone or a zombie. Cancel safe.
 pub(super) async fn ended(pid: Pid) {
-    let stat = format!("/proc/{}/stat", pid.as_raw_nonzero());
-    loop {
-        // The state follows the last parenthesis (proc(5)).
-        let alive = fs::read_to_string(&stat)
-            .is_ok_and(|text| text.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])));
-        if !alive {
-            return;
-        }
+    while is_alive(pid) {
         tokio::time::sleep(POLL * 5).await;
     }
+}
+
+/// Whether a process is there and no zombie.
+fn is_alive(pid: Pid) -> bool {
+    // The state follows the last parenthesis (proc(5)).
+    fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
+        .is_ok_and(|text| text.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
 }
 
 /// The server that runs on this data folder, by its pid file and the folder it works in.

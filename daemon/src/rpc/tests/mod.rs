@@ -91,7 +91,7 @@ impl Bench {
 
     async fn stop(self) {
         assert!(self.tasks.stop(Duration::from_secs(10)).await);
-        self.db.close().await;
+        self.db.close(Duration::from_secs(20)).await;
     }
 }
 

@@ -80,7 +80,7 @@ async fn without_the_database_who_is_known_gets_in_and_nothing_changes() {
     let mut bench = Bench::start().await;
     bench.admin().await;
     let secret = bench.token("vlc", pb::Role::Viewer).await.unwrap().secret;
-    bench.db.close().await;
+    bench.db.close(Duration::from_secs(20)).await;
     assert_eq!(bench.who(&secret).await.unwrap().name, "vlc");
     assert_eq!(bench.sign_in("ada", "correct horse").await.unwrap_err().code(), Code::Unavailable);
     assert_eq!(bench.token("new", pb::Role::Viewer).await.unwrap_err().code(), Code::Unavailable);
