@@ -86,8 +86,9 @@ impl Service {
         let camera = self.find(id_or_name)?;
         self.0.store.expect(camera.id).await?;
         // Files and their rows first: a row without a camera could no longer name its files.
-        self.0.recorder.remove_camera(camera.id).await.map_err(Refusal::internal)?;
+        let removal = self.0.recorder.remove_camera(camera.id).await.map_err(Refusal::internal)?;
         self.0.store.delete(camera.id).await?;
+        removal.confirm();
         self.changed(&camera, "removed").await?;
         self.0.hub.remove(camera.id);
         Ok(())

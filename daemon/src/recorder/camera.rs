@@ -30,11 +30,11 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// Between attempts to read a folder that can't be read, or to end a topic that is over.
 const RETRY: Duration = Duration::from_secs(5);
-/// The first pause after the encoder failed; doubled each time.
+/// The first pause after the encoder or the disk failed; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest one.
 const LONGEST_PAUSE: Duration = Duration::from_secs(60);
-/// A run this long means that the encoder works.
+/// A run this long means that both work.
 const WORKS: Duration = Duration::from_secs(60);
 /// Rows may know ordinals that files do not; a database that is away is not waited for longer.
 const ASK_ROWS: Duration = Duration::from_secs(6);
@@ -53,8 +53,8 @@ pub(super) struct CameraTask {
     state: watch::Sender<State>,
     ordinals: Ordinals,
     failures: u32,
-    /// When the encoder may be tried again.
-    pause: Option<Instant>,
+    /// When it may be tried again, and why not now.
+    pause: Option<(Instant, GapReason)>,
     carried: Option<Arc<Frame>>,
     topic: Option<Arc<Topic>>,
     tap: Option<Tap>,
@@ -116,24 +116,32 @@ impl CameraTask {
                 return false;
             }
         }
+        let Some(last_end) = self.count(EndReason::HubDown).await else { return false };
+        self.resume_gap(last_end).await;
+        self.shared.recovered(self.camera);
+        true
+    }
+
+    /// Ends the runs that were left open, and takes the counts of the next from files and rows. `None` when told to
+    /// leave before that was possible; else when and why the newest run ended.
+    async fn count(&mut self, reason: EndReason) -> Option<Option<(jiff::Timestamp, EndReason)>> {
         let known = loop {
             let folder = self.shared.camera_folder(self.camera);
-            match blocking(move || recover::camera(&folder)).await {
+            match blocking(move || recover::camera(&folder, reason)).await {
                 Ok(known) => break known,
                 Err(error) => {
                     tracing::error!(camera.id = %self.camera, error = chain(&error), "its recordings cannot be read");
                     if self.wait(RETRY).await {
-                        return false;
+                        return None;
                     }
                 }
             }
         };
         let rows = timeout(ASK_ROWS, self.shared.store.next_ordinals(self.camera)).await;
         let rows = rows.ok().and_then(Result::ok).unwrap_or_default();
-        self.ordinals = known.ordinals.max(Ordinals { next_run: rows.run, next_sequence: rows.sequence });
-        self.resume_gap(known.last_end).await;
-        self.shared.recovered(self.camera);
-        true
+        let known_rows = Ordinals { next_run: rows.run, next_sequence: rows.sequence };
+        self.ordinals = self.ordinals.max(known.ordinals).max(known_rows);
+        Some(known.last_end)
     }
 
     /// Goes on with the gap that was open when the hub stopped.
@@ -179,9 +187,9 @@ impl CameraTask {
             self.wish_or(LOOK).await;
             return None;
         }
-        if let Some(pause) = self.pause {
+        if let Some((pause, reason)) = self.pause {
             self.let_go();
-            self.shared.not_recording(self.camera, GapReason::EncoderFailed);
+            self.shared.not_recording(self.camera, reason);
             tokio::select! {
                 biased;
                 _ = self.wish.changed() => {}
@@ -242,6 +250,12 @@ impl CameraTask {
     }
 
     async fn keep_ordinals(&mut self, ended: &Ended) {
+        if ended.lost {
+            // What it left is ended and counted as after a crash: the next run must not count the same again.
+            self.count(EndReason::EncoderFailed).await;
+            self.shared.sweep.notify_one();
+            return;
+        }
         if ended.fragments == 0 {
             return;
         }
@@ -259,13 +273,22 @@ impl CameraTask {
             self.shared.not_recording_since(self.camera, ended.ended_at, reason);
         }
         self.carried = ended.carried;
-        if ended.reason == EndReason::EncoderFailed {
-            metrics::counter!("larder_recorder_encoder_restarts_total").increment(1);
+        let failed = match ended.reason {
+            EndReason::EncoderFailed => Some(GapReason::EncoderFailed),
+            // Behind a disk that was only slow the next run follows at once.
+            EndReason::DiskFailed if self.carried.is_none() => Some(GapReason::DiskFailed),
+            _ => None,
+        };
+        if let Some(reason) = failed {
+            if ended.reason == EndReason::EncoderFailed {
+                metrics::counter!("larder_recorder_encoder_restarts_total").increment(1);
+            }
             self.failures = if ended.lasted >= WORKS { 1 } else { self.failures.saturating_add(1) };
             let pause = pause(self.failures, Uuid::new_v4().as_bytes()[0]);
-            self.pause = Some(Instant::now() + pause);
+            self.pause = Some((Instant::now() + pause, reason));
             let seconds = pause.as_secs_f64();
-            tracing::warn!(camera.id = %self.camera, failures = self.failures, seconds, "the encoder is tried again later");
+            let (failures, reason) = (self.failures, reason.name());
+            tracing::warn!(camera.id = %self.camera, failures, seconds, reason, "recording is tried again later");
         } else if ended.lasted >= WORKS {
             self.failures = 0;
         }
@@ -307,6 +330,7 @@ mod tests {
             carried,
             topic_over: false,
             lasted: Duration::ZERO,
+            lost: false,
         };
         let jpeg = bytes::Bytes::new();
         let (width, height) = (640, 480);

@@ -1,6 +1,13 @@
 //! The encoder's output on its way to disk: each fragment committed, then written down.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use bytes::BytesMut;
 use jiff::Timestamp;
@@ -20,6 +27,7 @@ use crate::{
     events::Kind,
     hub::Frame,
     outcome::chain,
+    parts::Trouble,
     recordings::{Run, RunId},
 };
 
@@ -35,6 +43,8 @@ pub(super) enum Failure {
     Disk(DiskError),
     /// There is no room for another segment.
     Full,
+    /// The folder is not the one to record to: why, and what to do.
+    Away(Trouble),
 }
 
 impl From<CommitError> for Failure {
@@ -51,12 +61,43 @@ impl From<CommitError> for Failure {
 pub(super) struct Collected {
     pub(super) writer: Option<Writer>,
     pub(super) failure: Option<Failure>,
+    /// Whether the collector's task died, and only the files know how far it came.
+    pub(super) lost: bool,
 }
 
 impl Collected {
     /// The collector's task itself was lost; the sweep finds its files.
     pub(super) fn lost(error: &tokio::task::JoinError) -> Self {
-        Self { writer: None, failure: Some(Failure::Encoder(error.to_string())) }
+        Self { writer: None, failure: Some(Failure::Encoder(error.to_string())), lost: true }
+    }
+}
+
+/// Whether the disk is being waited for: nobody reads the encoder's output meanwhile, and it takes no pictures; that is
+/// not its fault.
+#[derive(Debug, Default)]
+pub(super) struct Slowness {
+    waiting: AtomicBool,
+    was_slow: AtomicBool,
+}
+
+impl Slowness {
+    async fn during<T>(&self, work: impl Future<Output = T>) -> T {
+        self.waiting.store(true, Ordering::Relaxed);
+        let done = work.await;
+        self.waiting.store(false, Ordering::Relaxed);
+        done
+    }
+
+    /// Whether it is being waited for now; notes that it is slow.
+    pub(super) fn is_waited_for(&self) -> bool {
+        let waiting = self.waiting.load(Ordering::Relaxed);
+        self.was_slow.fetch_or(waiting, Ordering::Relaxed);
+        waiting
+    }
+
+    /// Whether it was ever found slow.
+    pub(super) fn was_slow(&self) -> bool {
+        self.was_slow.load(Ordering::Relaxed)
     }
 }
 
@@ -68,6 +109,7 @@ pub(super) struct Collector {
     closing: watch::Receiver<Option<Duration>>,
     writer: Option<Writer>,
     held: Option<Piece>,
+    disk: Arc<Slowness>,
 }
 
 impl Collector {
@@ -89,13 +131,23 @@ impl Collector {
             size: (first.width, first.height),
             codec: String::new(),
         };
-        Self { shared: Arc::clone(shared), run, closing, writer: None, held: None }
+        Self { shared: Arc::clone(shared), run, closing, writer: None, held: None, disk: Arc::default() }
+    }
+
+    /// The run that it makes.
+    pub(super) fn id(&self) -> RunId {
+        self.run.id
+    }
+
+    /// Tells how slow the disk is.
+    pub(super) fn disk(&self) -> Arc<Slowness> {
+        Arc::clone(&self.disk)
     }
 
     /// Reads to the end of the stream, or to the first failure.
     pub(super) async fn run(mut self, stdout: ChildStdout) -> Collected {
         let failure = self.read(stdout).await.err();
-        Collected { writer: self.writer, failure }
+        Collected { writer: self.writer, failure, lost: false }
     }
 
     async fn read(&mut self, mut stdout: ChildStdout) -> Result<(), Failure> {
@@ -120,9 +172,11 @@ impl Collector {
     async fn begin(&mut self, init: Init) -> Result<(), Failure> {
         self.run.size = init.size;
         self.run.codec.clone_from(&init.codec);
+        // Looked at seconds ago; since then its disk may have been unmounted, and this would make folders.
+        self.shared.check_folder().await.map_err(Failure::Away)?;
         self.shared.run_begins(self.run.id);
         let (root, run) = (self.shared.root.clone(), self.run.clone());
-        let made = blocking(move || Writer::create(&root, run, &init)).await;
+        let made = self.disk.during(blocking(move || Writer::create(&root, run, &init))).await;
         if made.is_err() {
             self.shared.run_over(self.run.id);
         }
@@ -165,11 +219,11 @@ impl Collector {
             return Err(Failure::Encoder("a fragment without an init section".to_owned()));
         };
         let (size, until) = (piece.bytes.len(), self.run.started_at + piece.start + duration);
-        let (writer, committed) = blocking(move || {
+        let committing = blocking(move || {
             let committed = writer.commit(&piece, duration);
             (writer, committed)
-        })
-        .await;
+        });
+        let (writer, committed) = self.disk.during(committing).await;
         self.writer = Some(writer);
         let committed = committed?;
         self.shared.committed(self.run.camera, until, size);

@@ -224,11 +224,12 @@ impl Writer {
             remove_run(&self.folder).map_err(DiskError::folder(&self.folder))?;
             return Ok(None);
         }
-        let closed = self.close_segment()?;
+        // Known also when it cannot be kept: its row is told.
         self.run.ended_at = Some(self.ends_at());
         self.run.end_reason = Some(reason);
+        let closed = self.close_segment();
         keep_run(&self.folder, &self.run)?;
-        Ok(closed)
+        closed
     }
 
     fn open_segment(&self, start: Duration) -> Result<OpenSegment, DiskError> {

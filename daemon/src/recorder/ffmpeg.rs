@@ -18,7 +18,7 @@ use thiserror::Error;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     process::{Child, ChildStderr, ChildStdin, ChildStdout, Command},
-    time::timeout,
+    time::{Instant, timeout},
 };
 
 use super::{
@@ -30,6 +30,8 @@ use crate::tasks::Tasks;
 
 /// An encoder that takes no picture for this long is stuck: the tap's queue has overrun by then.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
+/// And longer while its output waits for the disk: a card that is being trimmed stands still for many seconds.
+pub(super) const LONGEST_EXCUSE: Duration = Duration::from_secs(60);
 /// Enough of what it complained of.
 const STDERR_TAIL: usize = 2000;
 /// How long a whole self-test may take on a slow card.
@@ -152,21 +154,31 @@ impl Ffmpeg {
         Ok((Self { child, stdin, complaints }, stdout))
     }
 
-    /// Gives it a picture shown at `at_ms` since the run's start; strictly rising. Not cancel safe: a dropped call may
+    /// Gives it a picture shown at `at_ms` since the run's start; strictly rising. As long as it is `excused`, because
+    /// its own output is not being read, it is waited for up to [`LONGEST_EXCUSE`]. Not cancel safe: a dropped call may
     /// leave half a picture, after which only [`Ffmpeg::kill`] is left.
     ///
     /// # Errors
     /// When it takes nothing or is gone.
-    pub(super) async fn write(&mut self, at_ms: u64, jpeg: &Bytes) -> Result<(), WriteError> {
+    pub(super) async fn write(
+        &mut self,
+        at_ms: u64,
+        jpeg: &Bytes,
+        excused: impl Fn() -> bool,
+    ) -> Result<(), WriteError> {
         let Some(stdin) = &mut self.stdin else {
             return Err(WriteError::Gone(io::ErrorKind::BrokenPipe.into()));
         };
         let head = matroska::picture_head(at_ms, jpeg.len());
         let mut whole = Bytes::from(head).chain(jpeg.clone());
-        match timeout(WRITE_TIMEOUT, stdin.write_all_buf(&mut whole)).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(WriteError::Gone(error)),
-            Err(_elapsed) => Err(WriteError::Stuck),
+        let mut writing = std::pin::pin!(stdin.write_all_buf(&mut whole));
+        let end = Instant::now() + LONGEST_EXCUSE;
+        loop {
+            match timeout(WRITE_TIMEOUT, &mut writing).await {
+                Ok(written) => return written.map_err(WriteError::Gone),
+                Err(_elapsed) if excused() && Instant::now() < end => {}
+                Err(_elapsed) => return Err(WriteError::Stuck),
+            }
         }
     }
 
@@ -260,7 +272,7 @@ mod tests {
         let (mut ffmpeg, _stdout) = Ffmpeg::spawn(command, &tasks).unwrap();
         let picture = Bytes::from(vec![0; 1 << 20]);
         tokio::time::pause();
-        assert!(matches!(ffmpeg.write(0, &picture).await, Err(WriteError::Stuck)));
+        assert!(matches!(ffmpeg.write(0, &picture, || false).await, Err(WriteError::Stuck)));
         assert!(!ffmpeg.kill().await.unwrap().success());
         assert!(tasks.stop(Duration::from_secs(5)).await);
     }

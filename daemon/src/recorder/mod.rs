@@ -65,6 +65,31 @@ use wish::Wish;
 /// Given to a run's end when the hub stops without calling [`Recorder::close`].
 const GRACE: Duration = Duration::from_secs(10);
 
+/// A camera whose files are gone. Unless it is confirmed that the camera is gone too, it is recorded again.
+#[must_use]
+pub struct Removal {
+    recorder: Recorder,
+    camera: CameraId,
+    confirmed: bool,
+}
+
+impl Removal {
+    /// The camera itself is gone.
+    pub fn confirm(mut self) {
+        self.confirmed = true;
+    }
+}
+
+impl Drop for Removal {
+    fn drop(&mut self) {
+        if !self.confirmed {
+            self.recorder.cameras().removed.remove(&self.camera);
+            let wanted = self.recorder.0.wanted.borrow().clone();
+            self.recorder.set_wanted(wanted);
+        }
+    }
+}
+
 /// What the recorder needs.
 pub struct Deps {
     /// Where pictures come from.
@@ -120,7 +145,7 @@ pub struct Status {
     pub trouble: Option<Trouble>,
     /// The recordings folder.
     pub root: PathBuf,
-    /// Its file system.
+    /// Its file system, as it was looked at seconds ago.
     pub space: Space,
     /// Bytes that stay free; below, recording stops.
     pub floor_bytes: u64,
@@ -174,6 +199,7 @@ impl Recorder {
         let shared = Shared::new(Ingredients {
             settings: ffmpeg::Settings::new(config),
             root: deps.root,
+            state_folder: deps.state.clone(),
             floor_bytes: config.floor_bytes(),
             probe,
             hub: deps.hub,
@@ -296,22 +322,19 @@ impl Recorder {
         retention::delete(shared, marked).await
     }
 
-    /// Stops recording a camera and deletes all its files; its rows go with the camera's. It is not recorded again
-    /// as long as it is wanted without a break.
+    /// Stops recording a camera and deletes all its files; its rows go with the camera's. Once that is
+    /// [confirmed](Removal::confirm), it is not recorded again as long as it is wanted without a break.
     ///
     /// # Errors
     /// When files can't be deleted.
-    pub async fn remove_camera(&self, camera: CameraId) -> Result<(), DiskError> {
+    pub async fn remove_camera(&self, camera: CameraId) -> Result<Removal, DiskError> {
         let recorder = self.clone();
         // A task of its own: whoever asked may go away meanwhile, and half a removal would leave the camera unrecorded.
         let removing = self.0.shared.tasks.spawn(async move {
             let removed = recorder.remove_files(camera).await;
-            if removed.is_err() {
-                recorder.cameras().removed.remove(&camera);
-                let wanted = recorder.0.wanted.borrow().clone();
-                recorder.set_wanted(wanted);
-            }
-            removed
+            // Whoever is gone when it is answered drops it as well.
+            let removal = Removal { recorder, camera, confirmed: false };
+            removed.map(|()| removal)
         });
         let lost = |error| DiskError::folder(&self.0.shared.camera_folder(camera))(std::io::Error::other(error));
         removing.await.map_err(lost)?
@@ -350,7 +373,7 @@ impl Recorder {
         Status {
             trouble: shared.trouble().or_else(|| shared.is_full().then(full)).or_else(encoder),
             root: shared.root.clone(),
-            space: shared.space().unwrap_or_default(),
+            space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
             recordings_bytes: shared.recordings_bytes(),
             bytes_per_day: shared.bytes_per_day(),

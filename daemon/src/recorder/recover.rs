@@ -40,13 +40,13 @@ pub(super) struct RunOnDisk {
     pub(super) folder: PathBuf,
 }
 
-/// Reads a camera's folder, ends the runs that a crash left open, and finds the counts of the next run.
-pub(super) fn camera(folder: &Path) -> Result<Known, DiskError> {
+/// Reads a camera's folder, ends the runs that were left open, for this reason, and finds the counts of the next run.
+pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskError> {
     let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, last_end: None };
     let mut runs = runs(folder, true)?;
     for on_disk in &mut runs {
         if on_disk.run.ended_at.is_none()
-            && let Err(error) = end(on_disk, EndReason::HubDown)
+            && let Err(error) = end(on_disk, reason)
         {
             // One run that cannot be repaired must not keep the camera from being recorded; the sweep tries again.
             tracing::error!(run.id = %on_disk.run.id.0, error = chain(&error), "an interrupted run was not ended");
@@ -388,11 +388,11 @@ pub(super) mod tests {
         let root = tempfile::tempdir().unwrap();
         let (run, folder) = interrupted(root.path(), 30);
         let camera_folder = root.path().join(run.camera.to_string());
-        let known = camera(&camera_folder).unwrap();
+        let known = camera(&camera_folder, EndReason::HubDown).unwrap();
         fs::remove_file(camera_folder.join("ordinals.json")).unwrap();
         let next = run.started_at + Duration::from_secs(60);
         fs::write(folder.join(format!("{}{SEGMENT_SUFFIX}", next.as_microsecond())), b"").unwrap();
-        assert_eq!(camera(&camera_folder).unwrap().ordinals, known.ordinals);
+        assert_eq!(camera(&camera_folder, EndReason::HubDown).unwrap().ordinals, known.ordinals);
     }
 
     #[test]
@@ -400,14 +400,14 @@ pub(super) mod tests {
         let root = tempfile::tempdir().unwrap();
         let (run, folder) = interrupted(root.path(), 45);
         let camera_folder = root.path().join(run.camera.to_string());
-        let known = camera(&camera_folder).unwrap();
+        let known = camera(&camera_folder, EndReason::HubDown).unwrap();
         assert_eq!(known.ordinals, Ordinals { next_run: 5, next_sequence: 1045 });
         let end = run.started_at + Duration::from_secs(90);
         assert_eq!(known.last_end, Some((end, EndReason::HubDown)));
         // The oldest segment goes; the counts stay.
         fs::remove_file(&segment_files(&folder).unwrap()[0].1).unwrap();
         fs::remove_file(camera_folder.join("ordinals.json")).unwrap();
-        let again = camera(&camera_folder).unwrap();
+        let again = camera(&camera_folder, EndReason::HubDown).unwrap();
         assert_eq!((again.ordinals, again.last_end), (known.ordinals, known.last_end));
     }
 
@@ -427,7 +427,7 @@ pub(super) mod tests {
             bytes.extend(&garbage);
             fs::write(&path, &bytes).unwrap();
             let whole = cut / size;
-            let known = camera(&root.path().join(run.camera.to_string())).unwrap();
+            let known = camera(&root.path().join(run.camera.to_string()), EndReason::HubDown).unwrap();
             if whole == 0 {
                 prop_assert_eq!(known.last_end, None);
             } else {
@@ -448,7 +448,7 @@ pub(super) mod tests {
         let empty = folder.parent().unwrap().join("empty");
         fs::create_dir(&empty).unwrap();
         let camera_folder = root.path().join(run.camera.to_string());
-        assert_eq!(camera(&camera_folder).unwrap().ordinals.next_run, 5);
+        assert_eq!(camera(&camera_folder, EndReason::HubDown).unwrap().ordinals.next_run, 5);
         assert!(strange.with_extension(BROKEN).exists());
         assert!(!empty.exists());
         assert_eq!(runs(&camera_folder, false).unwrap().len(), 1);

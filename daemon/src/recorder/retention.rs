@@ -1,7 +1,7 @@
 //! Deletes what is too old, too much, or in the way of new recordings.
 //!
 //! Order: rows are marked, files unlinked, folders synced, rows removed; what was interrupted is finished at the next
-//! pass. Pins are never touched. While the database is away nothing is deleted, because pins live there.
+//! pass. Pins are never touched: one that comes after the mark takes it back, as long as nothing is unlinked. While the database is away nothing is deleted, because pins live there.
 
 use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
@@ -101,7 +101,7 @@ pub(super) async fn limits(
 /// Makes room on the file system, if it is needed.
 pub(super) async fn floor(shared: &Arc<Shared>) -> Result<Deleted, DeleteError> {
     // A file system that does not tell is in trouble, and no reason to delete anything.
-    let space = shared.space().map_err(DiskError::folder(&shared.root))?;
+    let space = shared.space().await.map_err(DiskError::folder(&shared.root))?;
     let short = space.short_of(shared.floor_bytes);
     if short == 0 {
         return Ok(Deleted::default());
@@ -163,8 +163,8 @@ pub(super) async fn delete(shared: &Arc<Shared>, segments: Vec<StoredSegment>) -
     }
     let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
     let root = shared.root.clone();
-    let deleted = blocking(move || unlink(&root, &segments)).await?;
-    let removed = shared.store.remove_segments(&ids).await?;
+    let unlinking = |held: Vec<StoredSegment>| blocking(move || unlink(&root, &held).map_err(DeleteError::from));
+    let (deleted, removed) = shared.store.delete_marked(&ids, unlinking).await?;
     let folders: Vec<PathBuf> = removed.into_iter().map(|run| shared.root.join(run.folder)).collect();
     blocking(move || {
         for folder in folders {

@@ -6,16 +6,15 @@ use futures_util::FutureExt as _;
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use tokio::{
-    process::ChildStdout,
     sync::watch,
     task::JoinHandle,
     time::{Instant, timeout},
 };
 
 use super::{
-    collect::{Collected, Collector, Failure},
+    collect::{Collected, Collector, Failure, Slowness},
     disk::DiskError,
-    ffmpeg::Ffmpeg,
+    ffmpeg::{Ffmpeg, LONGEST_EXCUSE},
     ordinals::Ordinals,
     shared::Shared,
     wish::Wish,
@@ -61,6 +60,8 @@ pub(super) struct Ended {
     /// Whether the topic is over: no picture will come any more.
     pub(super) topic_over: bool,
     pub(super) lasted: Duration,
+    /// Whether only the files know how far it came.
+    pub(super) lost: bool,
 }
 
 /// Why feeding stopped.
@@ -91,10 +92,13 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
         Err(error) => {
             tracing::warn!(camera.id = %camera, error = chain(&error), "the encoder did not start");
             let (reason, ended_at) = (EndReason::EncoderFailed, first.captured_at);
-            return Ended { reason, ended_at, fragments: 0, carried: None, topic_over: false, lasted: began.elapsed() };
+            let lasted = began.elapsed();
+            return Ended { reason, ended_at, fragments: 0, carried: None, topic_over: false, lasted, lost: false };
         }
     };
-    let (closing, collecting) = collect(&order, &first, stdout);
+    let (closing, collector) = collector(&order, &first);
+    let (run, disk) = (collector.id(), collector.disk());
+    let collecting = shared.tasks.spawn(collector.run(stdout));
     let mut feed = Feed {
         ffmpeg,
         started_at: first.captured_at,
@@ -103,6 +107,7 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
         last_ms: 0,
         intervals: VecDeque::with_capacity(INTERVALS),
         dropped: 0,
+        disk,
     };
     order.topic.set_recording(true);
     let mut collecting = Collecting { handle: collecting, done: None };
@@ -112,6 +117,10 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
     let collected = feed.finish(collecting, camera).await;
     order.topic.set_recording(false);
     let reason = why(&stop, collected.failure.as_ref(), camera, &shared);
+    let lost = collected.lost;
+    if lost {
+        shared.run_over(run);
+    }
     let (ended_at, fragments) = close(&shared, collected, reason, feed.started_at).await;
     let lasted = began.elapsed();
     let seconds = lasted.as_secs();
@@ -119,18 +128,12 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
     metrics::counter!("larder_recorder_frames_dropped_total").increment(feed.dropped);
     tracing::info!(camera.id = %camera, reason = reason.name(), fragments, seconds, dropped = feed.dropped, "a run ended");
     shared.events.tell(Kind::RecordingEnded, Some(camera), format!("recording ended: {}", reason.name()));
-    Ended { reason, ended_at, fragments, carried: stop.carried, topic_over: stop.topic_over, lasted }
+    Ended { reason, ended_at, fragments, carried: stop.carried, topic_over: stop.topic_over, lasted, lost }
 }
 
-fn collect(
-    order: &Order<'_>,
-    first: &Frame,
-    stdout: ChildStdout,
-) -> (watch::Sender<Option<Duration>>, JoinHandle<Collected>) {
+fn collector(order: &Order<'_>, first: &Frame) -> (watch::Sender<Option<Duration>>, Collector) {
     let (closing, closed) = watch::channel(None);
-    let collector = Collector::new(order.shared, order.topic.camera(), first, order.ordinals, closed);
-    let handle = order.shared.tasks.spawn(collector.run(stdout));
-    (closing, handle)
+    (closing, Collector::new(order.shared, order.topic.camera(), first, order.ordinals, closed))
 }
 
 /// The collector's task, whose answer may come before it is asked for.
@@ -157,6 +160,7 @@ struct Feed {
     intervals: VecDeque<u64>,
     /// Pictures out of order or too close behind the one before.
     dropped: u64,
+    disk: Arc<Slowness>,
 }
 
 impl Feed {
@@ -173,14 +177,23 @@ impl Feed {
                     return Stop::because(if leaving { EndReason::HubStopped } else { EndReason::Stopped });
                 }
                 () = collecting.over() => return Stop::because(EndReason::EncoderFailed),
+                () = order.shared.troubled() => return Stop::because(EndReason::DiskFailed),
                 next = timeout(silence, order.tap.next()) => match next {
                     Ok(Some(tapped)) => {
                         if tapped.missed > 0 {
                             let camera = order.topic.camera().to_string();
                             let missed = tapped.missed;
-                            repeats::say!(warn, &camera, { camera.id = camera, missed }, "the encoder is too slow");
+                            if self.disk.was_slow() {
+                                repeats::say!(warn, &camera, { camera.id = camera, missed }, "the disk is too slow");
+                            } else {
+                                repeats::say!(warn, &camera, { camera.id = camera, missed }, "the encoder is too slow");
+                            }
                         }
-                        if let Some(stop) = self.take(&tapped.frame, order.topic).await {
+                        if let Some(mut stop) = self.take(&tapped.frame, order.topic).await {
+                            // The camera was not silent: nobody listened.
+                            if tapped.missed > 0 && stop.reason == EndReason::Stalled && self.disk.was_slow() {
+                                stop.reason = EndReason::DiskFailed;
+                            }
                             return stop;
                         }
                     }
@@ -214,10 +227,14 @@ impl Feed {
             }
         }
         let at_ms = self.at_ms(frame.captured_at)?;
-        match self.ffmpeg.write(at_ms, &frame.jpeg).await {
+        match self.ffmpeg.write(at_ms, &frame.jpeg, || self.disk.is_waited_for()).await {
             Ok(()) => {
                 self.note(frame.captured_at, at_ms);
                 None
+            }
+            Err(error) if self.disk.is_waited_for() => {
+                tracing::warn!(camera.id = %topic.camera(), error = chain(&error), "the disk takes nothing");
+                Some(Stop::because(EndReason::DiskFailed))
             }
             Err(error) => {
                 tracing::warn!(camera.id = %topic.camera(), error = chain(&error), "the encoder failed");
@@ -261,7 +278,12 @@ impl Feed {
 
     async fn finish(&mut self, mut collecting: Collecting, camera: CameraId) -> Collected {
         self.ffmpeg.close_input();
-        if timeout(FINISH, collecting.over()).await.is_err() {
+        let end = Instant::now() + LONGEST_EXCUSE;
+        let mut over = timeout(FINISH, collecting.over()).await.is_ok();
+        while !over && self.disk.is_waited_for() && Instant::now() < end {
+            over = timeout(FINISH, collecting.over()).await.is_ok();
+        }
+        if !over {
             tracing::warn!(camera.id = %camera, "the encoder did not end; it is killed");
             let _ = self.ffmpeg.kill().await;
             collecting.over().await;
@@ -317,6 +339,10 @@ fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared
     let reason = match failure {
         None => return stop.reason,
         Some(Failure::Full) => EndReason::DiskFull,
+        Some(Failure::Away(trouble)) => {
+            tracing::error!(camera.id = %camera, reason = trouble.detail, "the recordings folder went away");
+            EndReason::DiskFailed
+        }
         Some(Failure::Disk(error)) if error.is_full() => {
             shared.set_full(true);
             shared.make_room.notify_one();
@@ -349,6 +375,7 @@ async fn close(shared: &Shared, collected: Collected, reason: EndReason, started
     })
     .await;
     let (run, fragments) = (writer.run(), writer.fragments());
+    let unwritten = segment.is_err();
     match segment {
         Ok(Some(segment)) => {
             shared.rows.write(super::rows::Row::Segment { run: Arc::new(run.clone()), segment });
@@ -363,10 +390,14 @@ async fn close(shared: &Shared, collected: Collected, reason: EndReason, started
             if run.ended_at.is_some() {
                 shared.rows.write(super::rows::Row::RunEnded(run.clone()));
             }
+            shared.end_unwritten(run.id, reason);
             tracing::error!(run.id = %run.id.0, error = chain(&error), "a run's end was not written");
         }
     }
     shared.run_over(run.id);
+    if unwritten {
+        shared.sweep.notify_one();
+    }
     (writer.ends_at(), fragments)
 }
 

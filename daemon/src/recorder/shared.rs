@@ -9,12 +9,17 @@ use std::{
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
-use tokio::{sync::Notify, time::Instant};
+use tokio::{
+    sync::{Notify, watch},
+    time::Instant,
+};
 
 use super::{
+    collect::blocking,
     disk::{self, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
+    marker,
     pace::Pace,
     rows::{Row, Rows},
 };
@@ -22,15 +27,18 @@ use crate::{
     clock::Clock,
     events::{Events, Kind},
     hub::Hub,
+    outcome::chain,
     parts::Trouble,
-    recordings::{Gap, GapReason, RunId, Store},
+    recordings::{EndReason, Gap, GapReason, RunId, Store},
     tasks::Tasks,
 };
 
 pub(super) struct Shared {
     pub(super) root: PathBuf,
+    /// Remembers which recordings folder is the right one.
+    state_folder: PathBuf,
     pub(super) floor_bytes: u64,
-    probe: disk::Probe,
+    probe: Arc<disk::Probe>,
     pub(super) hub: Hub,
     pub(super) clock: Clock,
     pub(super) events: Events,
@@ -45,6 +53,8 @@ pub(super) struct Shared {
     pub(super) room_made: Notify,
     /// Holds deletion and the sweep apart: neither may judge what the other is changing.
     pub(super) upkeep: tokio::sync::Mutex<()>,
+    /// Why nothing may be written below the root, and what to do.
+    trouble: watch::Sender<Option<Trouble>>,
     state: Mutex<State>,
 }
 
@@ -55,11 +65,13 @@ struct State {
     active: HashMap<RunId, Option<Timestamp>>,
     /// Cameras whose files were recovered after the start.
     recovered: Vec<CameraId>,
-    /// Why nothing may be written below the root, and what to do.
-    trouble: Option<Trouble>,
     /// Whether the root was looked at since the start.
     has_looked: bool,
     full: bool,
+    /// How full the file system was when it was looked at last.
+    space: Space,
+    /// Why runs ended whose `run.json` could not be written: for the sweep to write.
+    unwritten_ends: HashMap<RunId, EndReason>,
     /// Why the encoder does not work, and what to do.
     encoder_trouble: Option<String>,
     /// Bytes of all recordings, as counted last.
@@ -71,6 +83,7 @@ struct State {
 pub(super) struct Ingredients {
     pub(super) settings: Settings,
     pub(super) root: PathBuf,
+    pub(super) state_folder: PathBuf,
     pub(super) floor_bytes: u64,
     pub(super) probe: disk::Probe,
     pub(super) hub: Hub,
@@ -85,8 +98,9 @@ impl Shared {
         let trouble = Some(Trouble::new("starting", "the recordings folder has not been looked at yet"));
         Arc::new(Self {
             root: from.root,
+            state_folder: from.state_folder,
             floor_bytes: from.floor_bytes,
-            probe: from.probe,
+            probe: Arc::new(from.probe),
             hub: from.hub,
             clock: from.clock,
             events: from.events,
@@ -97,14 +111,16 @@ impl Shared {
             sweep: Notify::new(),
             room_made: Notify::new(),
             upkeep: tokio::sync::Mutex::default(),
+            trouble: watch::Sender::new(trouble),
             state: Mutex::new(State {
                 settings: from.settings,
                 gaps: HashMap::new(),
                 active: HashMap::new(),
                 recovered: Vec::new(),
-                trouble,
                 has_looked: false,
                 full: false,
+                space: Space::default(),
+                unwritten_ends: HashMap::new(),
                 encoder_trouble: None,
                 recordings_bytes: 0,
                 pace: Pace::new(Instant::now()),
@@ -230,7 +246,45 @@ impl Shared {
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
-        self.state().trouble.clone()
+        self.trouble.borrow().clone()
+    }
+
+    /// Waits until something is wrong with the folder. Cancel safe.
+    pub(super) async fn troubled(&self) {
+        // It has a sender as long as this lives.
+        let _ = self.trouble.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// Reads the folder's marker back, on a thread for it. An unmounted disk leaves an empty folder, in which nothing
+    /// may be begun.
+    ///
+    /// # Errors
+    /// Why nothing may be recorded there.
+    pub(super) async fn check_folder(&self) -> Result<(), Trouble> {
+        let (root, state) = (self.root.clone(), self.state_folder.clone());
+        let troubled = self.trouble().is_some();
+        let checked = blocking(move || {
+            marker::check(&root, &state)?;
+            // A folder that could not be synced must be again before anything is recorded.
+            if troubled {
+                disk::sync_folder(&root).map_err(|error| Trouble::new("not_writable", chain(&error)))
+            } else {
+                Ok(())
+            }
+        })
+        .await;
+        self.set_trouble(checked.as_ref().err().cloned());
+        checked
+    }
+
+    /// Remembers why a run ended whose file could not be told.
+    pub(super) fn end_unwritten(&self, run: RunId, reason: EndReason) {
+        self.state().unwritten_ends.insert(run, reason);
+    }
+
+    /// Why such a run ended, forgetting it.
+    pub(super) fn take_unwritten_end(&self, run: RunId) -> Option<EndReason> {
+        self.state().unwritten_ends.remove(&run)
     }
 
     /// Whether the folder was looked at since the start; until then nobody knows of any trouble.
@@ -240,11 +294,8 @@ impl Shared {
 
     /// Sets or clears why nothing may be written.
     pub(super) fn set_trouble(&self, trouble: Option<Trouble>) {
-        let before = {
-            let mut state = self.state();
-            state.has_looked = true;
-            std::mem::replace(&mut state.trouble, trouble.clone())
-        };
+        self.state().has_looked = true;
+        let before = self.trouble.send_replace(trouble.clone());
         if let Some(trouble) = trouble.filter(|trouble| before.as_ref() != Some(trouble)) {
             tracing::error!(reason = trouble.detail, "nothing can be recorded");
             self.events.tell(Kind::RecordingFailed, None, format!("nothing can be recorded: {}", trouble.detail));
@@ -271,7 +322,7 @@ impl Shared {
 
     /// Whether a segment may be begun; asks retention for room when there is not enough.
     pub(super) async fn has_room(&self) -> bool {
-        if self.is_above_floor() {
+        if self.is_above_floor().await {
             return true;
         }
         let made = self.room_made.notified();
@@ -279,29 +330,36 @@ impl Shared {
         made.as_mut().enable();
         self.make_room.notify_one();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(3), made).await;
-        let room = self.is_above_floor();
+        let room = self.is_above_floor().await;
         if !room {
             self.set_full(true);
         }
         room
     }
 
-    /// How full the recordings' file system is.
-    pub(super) fn space(&self) -> io::Result<Space> {
-        (self.probe)(&self.root)
+    /// How full the recordings' file system is; asked on a thread for it, because a dying disk takes its time.
+    pub(super) async fn space(&self) -> io::Result<Space> {
+        let (probe, root) = (Arc::clone(&self.probe), self.root.clone());
+        let space = blocking(move || probe(&root)).await;
+        self.state().space = space.as_ref().copied().unwrap_or_default();
+        space
+    }
+
+    /// How full it was when it was looked at last.
+    pub(super) fn last_space(&self) -> Space {
+        self.state().space
     }
 
     /// Whether recording may go on. Not on a file system that does not tell.
-    pub(super) fn is_above_floor(&self) -> bool {
-        self.space().is_ok_and(|space| space.short_of(self.floor_bytes) == 0)
+    pub(super) async fn is_above_floor(&self) -> bool {
+        self.space().await.is_ok_and(|space| space.short_of(self.floor_bytes) == 0)
     }
 
     /// Why the camera may not be recorded whatever it sends.
     pub(super) fn obstacle(&self) -> Option<GapReason> {
-        let state = self.state();
-        if state.trouble.is_some() {
+        if self.trouble.borrow().is_some() {
             return Some(GapReason::DiskFailed);
         }
-        state.full.then_some(GapReason::DiskFull)
+        self.state().full.then_some(GapReason::DiskFull)
     }
 }

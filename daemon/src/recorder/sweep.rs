@@ -81,9 +81,17 @@ impl Sweep {
         let on_disk = blocking(move || recover::runs(&folder, false)).await?;
         let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
         let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
+        let mut failed = None;
         for (at, run) in on_disk.iter().enumerate() {
             let next = on_disk.get(at + 1).map(|next| &next.run);
-            self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await?;
+            match self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await {
+                // A file that cannot be read must not hide what was recorded after it.
+                Err(error @ SweepError::Disk(_)) => {
+                    tracing::debug!(run.id = %run.run.id.0, error = chain(&error), "a run was not swept");
+                    failed.get_or_insert(error);
+                }
+                other => other?,
+            }
         }
         for gone in rows.keys().filter(|run| !there.contains(run) && shared.active(**run).is_none()) {
             let segments = shared.store.segments_known(*gone).await?;
@@ -93,7 +101,7 @@ impl Sweep {
             let gap = Gap { camera, started_at: open.since, ended_at: None, reason: open.reason };
             shared.store.open_gap(&gap).await?;
         }
-        Ok(())
+        failed.map_or(Ok(()), Err)
     }
 
     async fn adopt(
@@ -110,9 +118,16 @@ impl Sweep {
         let active = shared.active(id);
         if active.is_none() && on_disk.run.ended_at.is_none() {
             // Its end could not be written when it came; or it began and ended since the folder was read.
-            on_disk = match blocking(move || end(on_disk)).await? {
-                Some(ended) => ended,
-                None => return Ok(()),
+            let reason = shared.take_unwritten_end(id);
+            on_disk = match blocking(move || end(on_disk, reason.unwrap_or(EndReason::HubDown))).await {
+                Ok(Some(ended)) => ended,
+                Ok(None) => return Ok(()),
+                Err(error) => {
+                    if let Some(reason) = reason {
+                        shared.end_unwritten(id, reason);
+                    }
+                    return Err(error.into());
+                }
             };
         }
         let known = if row.is_some() { shared.store.segments_known(id).await? } else { Vec::new() };
@@ -214,7 +229,7 @@ fn lengths(folder: &Path) -> Result<HashMap<Timestamp, u64>, DiskError> {
     Ok(files.iter().map(|(start, path)| (*start, length(path))).collect())
 }
 
-fn end(mut on_disk: RunOnDisk) -> Result<Option<RunOnDisk>, DiskError> {
+fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, DiskError> {
     // It may have ended by itself since it was listed: then its file has its own reason.
     match recover::read_run(&on_disk.folder) {
         Ok(Some(run)) => on_disk.run = run,
@@ -225,7 +240,7 @@ fn end(mut on_disk: RunOnDisk) -> Result<Option<RunOnDisk>, DiskError> {
     if on_disk.run.ended_at.is_some() {
         return Ok(Some(on_disk));
     }
-    recover::end(&mut on_disk, EndReason::HubDown)?;
+    recover::end(&mut on_disk, reason)?;
     Ok(on_disk.run.ended_at.is_some().then_some(on_disk))
 }
 

@@ -11,7 +11,7 @@ use tokio::{
 use super::{
     collect::blocking,
     config::Encoder,
-    ffmpeg, marker,
+    ffmpeg,
     retention::{self, ClockTrust},
     rows::Missed,
     shared::Shared,
@@ -21,8 +21,8 @@ use super::{
 use crate::{db::Change, outcome::chain, repeats};
 
 /// How often room is looked at; the recorder asks earlier when it needs some.
-const LOOK: Duration = Duration::from_secs(10);
-/// How often while something is wrong with the folder.
+const LOOK: Duration = Duration::from_secs(3);
+/// How often while something is wrong with the folder, or it is full.
 const LOOK_IN_TROUBLE: Duration = Duration::from_secs(1);
 /// How often limits are applied and bytes counted, which reads many rows.
 const LIMITS: Duration = Duration::from_secs(60);
@@ -57,11 +57,17 @@ impl Upkeep {
         let mut trust = ClockTrust::new(shared.clock.epoch());
         let mut changes = shared.store.changes();
         loop {
-            let sound = self.check_folder().await;
+            let sound = shared.check_folder().await.is_ok();
+            let hindered = !sound || shared.is_full();
             if sound {
                 let upkeep = shared.upkeep.lock().await;
                 self.pass(&mut due, &mut sweep, &mut trust).await;
                 drop(upkeep);
+            }
+            let sound = sound && !shared.is_full();
+            if hindered && sound {
+                // Ends that could not be written then can be now.
+                due.sweep = Some(Instant::now());
             }
             shared.room_made.notify_waiters();
             if due.test.is_some_and(|at| at <= Instant::now()) {
@@ -84,15 +90,6 @@ impl Upkeep {
         }
     }
 
-    /// Reads the marker back. Whether the folder may be used.
-    async fn check_folder(&self) -> bool {
-        let (root, state) = (self.shared.root.clone(), self.state.clone());
-        let trouble = blocking(move || marker::check(&root, &state)).await.err();
-        let sound = trouble.is_none();
-        self.shared.set_trouble(trouble);
-        sound
-    }
-
     async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut ClockTrust) {
         let shared = Arc::clone(&self.shared);
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
@@ -100,7 +97,7 @@ impl Upkeep {
         if let Err(error) = retention::floor(&shared).await {
             repeats::say!(warn, "", { error = chain(&error) }, "no room could be made");
         }
-        shared.set_full(!shared.is_above_floor());
+        shared.set_full(!shared.is_above_floor().await);
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
             self.missed.take();
             due.sweep = match self.sweep(sweep).await {

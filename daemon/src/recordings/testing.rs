@@ -62,7 +62,7 @@ impl Bench {
 
     pub(crate) async fn stop(self) {
         self.tasks.stop(Duration::from_secs(10)).await;
-        self.db.close().await;
+        self.db.close(Duration::from_secs(20)).await;
     }
 }
 

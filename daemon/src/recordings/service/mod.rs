@@ -9,7 +9,7 @@ use larder_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Position, RunId, RunSummary, Store, StoredSegment, ask, messages};
+use super::{PinError, Position, RunId, RunSummary, Store, StoredSegment, ask, messages};
 use crate::{
     access::{Access, Grant},
     cameras::{Camera, Directory, Mode},
@@ -155,7 +155,11 @@ impl Service {
     async fn pin(&self, request: &pb::PinRangeRequest) -> Result<pb::Pin, Refusal> {
         let camera = self.find(&request.camera)?;
         let range = ask::range(request.range.as_ref())?;
-        let pin = self.0.store.pin(camera.id, &range, ask::note(&request.note)?).await?;
+        let pinned = self.0.store.pin(camera.id, &range, ask::note(&request.note)?).await;
+        let pin = pinned.map_err(|error| match error {
+            PinError::Rows(error) => error.into(),
+            PinError::TooLate { .. } => Refusal::new(Kind::FailedPrecondition, error.to_string()),
+        })?;
         Ok(messages::pin(&pin))
     }
 

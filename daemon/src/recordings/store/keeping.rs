@@ -1,6 +1,10 @@
 //! What may be deleted, and its deletion: rows are marked, then the files go, then the rows.
 
+use std::future::Future;
+
 use larder_proto::wire::CameraId;
+use tokio_postgres::Transaction;
+use uuid::Uuid;
 
 use super::{Error, RunId, SEGMENT_COLUMNS, Store, StoredSegment};
 
@@ -14,7 +18,7 @@ pub struct RemovedRun {
 }
 
 /// Whether a pin reaches into segment `s`.
-const PINNED: &str = "EXISTS (SELECT FROM pins p WHERE p.camera_id = s.camera_id
+pub(super) const PINNED: &str = "EXISTS (SELECT FROM pins p WHERE p.camera_id = s.camera_id
                               AND p.started_at < s.ended_at AND p.ended_at > s.started_at)";
 
 impl Store {
@@ -57,39 +61,36 @@ impl Store {
     pub async fn remove_segments(&self, ids: &[i64]) -> Result<Vec<RemovedRun>, Error> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        // Runs are locked first and in order, so that two removals in one run see each other.
-        let runs = transaction
-            .query(
-                "SELECT r.id FROM runs r WHERE r.id IN (SELECT run_id FROM segments WHERE id = ANY($1))
-                 ORDER BY r.id FOR UPDATE",
-                &[&ids],
-            )
-            .await?;
-        let runs = runs.iter().map(|row| row.try_get(0)).collect::<Result<Vec<uuid::Uuid>, _>>()?;
-        transaction.execute("DELETE FROM segments WHERE id = ANY($1)", &[&ids]).await?;
-        let removed = transaction
-            .query(
-                "DELETE FROM runs r WHERE r.id = ANY($1) AND r.ended_at IS NOT NULL
-                 AND NOT EXISTS (SELECT FROM segments s WHERE s.run_id = r.id)
-                 RETURNING r.id AS run_id, r.camera_id, r.started_at, r.ended_at",
-                &[&runs],
-            )
-            .await?;
-        let mut folders = Vec::with_capacity(removed.len());
-        for row in &removed {
-            let (run, camera) = (RunId(row.try_get("run_id")?), CameraId(row.try_get("camera_id")?));
-            let (from, to): (jiff::Timestamp, jiff::Timestamp) = (row.try_get("started_at")?, row.try_get("ended_at")?);
-            transaction
-                .execute(
-                    "INSERT INTO gaps (camera_id, started_at, ended_at, reason) VALUES ($1, $2, $3, 'deleted')
-                     ON CONFLICT (camera_id, started_at) DO NOTHING",
-                    &[&camera.0, &from, &to],
-                )
-                .await?;
-            folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, from, run) });
-        }
+        let runs = lock_runs(&transaction, ids).await?;
+        let removed = remove(&transaction, ids, &runs).await?;
         transaction.commit().await?;
-        Ok(folders)
+        Ok(removed)
+    }
+
+    /// Unlinks the files of marked segments by `unlink`, then removes their rows as [`Store::remove_segments`] does.
+    /// Their rows are locked meanwhile: a pin comes before, and then its segments are left out and no longer marked,
+    /// or after, and then finds none.
+    ///
+    /// # Errors
+    /// When the database is away or `unlink` fails; the rows stay as they were, and marked.
+    pub async fn delete_marked<T, E, F>(
+        &self,
+        ids: &[i64],
+        unlink: impl FnOnce(Vec<StoredSegment>) -> F + Send,
+    ) -> Result<(T, Vec<RemovedRun>), E>
+    where
+        E: From<Error>,
+        F: Future<Output = Result<T, E>> + Send,
+    {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(Error::from)?;
+        let runs = lock_runs(&transaction, ids).await?;
+        let held = hold(&transaction, ids).await?;
+        let ids: Vec<i64> = held.iter().map(|segment| segment.id).collect();
+        let done = unlink(held).await?;
+        let removed = remove(&transaction, &ids, &runs).await?;
+        transaction.commit().await.map_err(Error::from)?;
+        Ok((done, removed))
     }
 
     /// The oldest segments that may be deleted, of one camera or of all: closed, local, not pinned, not yet marked.
@@ -137,4 +138,53 @@ impl Store {
             .await?;
         Ok(client.query_one(&statement, &[&super::uuid_of(camera)]).await?.try_get(0)?)
     }
+}
+
+/// Runs are locked first and in order, so that two removals in one run see each other.
+async fn lock_runs(transaction: &Transaction<'_>, ids: &[i64]) -> Result<Vec<Uuid>, Error> {
+    let runs = transaction
+        .query(
+            "SELECT r.id FROM runs r WHERE r.id IN (SELECT run_id FROM segments WHERE id = ANY($1))
+             ORDER BY r.id FOR UPDATE",
+            &[&ids],
+        )
+        .await?;
+    Ok(runs.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+}
+
+/// Locks the marked segments that no pin holds, and takes the mark from the others.
+async fn hold(transaction: &Transaction<'_>, ids: &[i64]) -> Result<Vec<StoredSegment>, Error> {
+    let free = format!("UPDATE segments s SET deleting_since = NULL WHERE s.id = ANY($1) AND {PINNED}");
+    transaction.execute(&free, &[&ids]).await?;
+    let hold = format!(
+        "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
+         WHERE s.id = ANY($1) AND s.deleting_since IS NOT NULL AND NOT {PINNED} ORDER BY s.id FOR UPDATE OF s"
+    );
+    transaction.query(&hold, &[&ids]).await?.iter().map(super::stored_segment).collect()
+}
+
+async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Result<Vec<RemovedRun>, Error> {
+    transaction.execute("DELETE FROM segments WHERE id = ANY($1)", &[&ids]).await?;
+    let removed = transaction
+        .query(
+            "DELETE FROM runs r WHERE r.id = ANY($1) AND r.ended_at IS NOT NULL
+             AND NOT EXISTS (SELECT FROM segments s WHERE s.run_id = r.id)
+             RETURNING r.id AS run_id, r.camera_id, r.started_at, r.ended_at",
+            &[&runs],
+        )
+        .await?;
+    let mut folders = Vec::with_capacity(removed.len());
+    for row in &removed {
+        let (run, camera) = (RunId(row.try_get("run_id")?), CameraId(row.try_get("camera_id")?));
+        let (from, to): (jiff::Timestamp, jiff::Timestamp) = (row.try_get("started_at")?, row.try_get("ended_at")?);
+        transaction
+            .execute(
+                "INSERT INTO gaps (camera_id, started_at, ended_at, reason) VALUES ($1, $2, $3, 'deleted')
+                 ON CONFLICT (camera_id, started_at) DO NOTHING",
+                &[&camera.0, &from, &to],
+            )
+            .await?;
+        folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, from, run) });
+    }
+    Ok(folders)
 }

@@ -13,6 +13,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 pub use keeping::RemovedRun;
+pub use pins::PinError;
 pub use reading::{Played, Position, RunSummary, Stamp};
 pub use recording::Ordinals;
 

@@ -4,26 +4,42 @@ use std::ops::Range;
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
-use tokio_postgres::Row;
+use thiserror::Error as ThisError;
+use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
 use super::{Error, Pin, Store, StoredSegment};
 
+/// Why a range was not pinned.
+#[derive(Debug, ThisError)]
+pub enum PinError {
+    /// The row could not be written.
+    #[error(transparent)]
+    Rows(#[from] Error),
+    /// Its deletion was faster.
+    #[error("{segments} minutes of it were just deleted; ask again to pin what is left")]
+    TooLate {
+        /// How many.
+        segments: u64,
+    },
+}
+
 impl Store {
-    /// Keeps a range from being deleted.
+    /// Keeps a range from being deleted, also what is marked for deletion and not unlinked yet.
     ///
     /// # Errors
-    /// When the database is away or the camera is gone.
-    pub async fn pin(&self, camera: CameraId, range: &Range<Timestamp>, note: &str) -> Result<Pin, Error> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached(
-                "INSERT INTO pins (id, camera_id, started_at, ended_at, note) VALUES ($1, $2, $3, $4, $5)
-                 RETURNING id, camera_id, started_at, ended_at, note, created_at",
-            )
-            .await?;
-        let row = client.query_one(&statement, &[&Uuid::now_v7(), &camera.0, &range.start, &range.end, &note]).await?;
-        pin(&row)
+    /// When the database is away or the camera is gone; when files of the range were unlinked just now.
+    pub async fn pin(&self, camera: CameraId, range: &Range<Timestamp>, note: &str) -> Result<Pin, PinError> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await.map_err(Error::from)?;
+        let pinned = insert(&transaction, camera, range, note).await?;
+        let gone = take_back(&transaction, camera, range).await?;
+        if gone > 0 {
+            // Dropped with the pin.
+            return Err(PinError::TooLate { segments: gone });
+        }
+        transaction.commit().await.map_err(Error::from)?;
+        Ok(pinned)
     }
 
     /// Takes a pin away; `false` when there is none.
@@ -103,6 +119,35 @@ impl Store {
         let rows = client.query(&statement, &[]).await?;
         rows.iter().map(|row| Ok(CameraId(row.try_get(0)?))).collect()
     }
+}
+
+async fn insert(
+    transaction: &Transaction<'_>,
+    camera: CameraId,
+    range: &Range<Timestamp>,
+    note: &str,
+) -> Result<Pin, Error> {
+    let row = transaction
+        .query_one(
+            "INSERT INTO pins (id, camera_id, started_at, ended_at, note) VALUES ($1, $2, $3, $4, $5)
+             RETURNING id, camera_id, started_at, ended_at, note, created_at",
+            &[&Uuid::now_v7(), &camera.0, &range.start, &range.end, &note],
+        )
+        .await?;
+    pin(&row)
+}
+
+/// Takes the mark from segments in the range; waits for a deletion that has begun. How many are gone by then.
+async fn take_back(transaction: &Transaction<'_>, camera: CameraId, range: &Range<Timestamp>) -> Result<u64, Error> {
+    const DOOMED: &str = "s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2 AND s.deleting_since IS NOT NULL";
+    let count = format!("SELECT count(*) FROM segments s WHERE {DOOMED}");
+    let doomed = transaction.query_one(&count, &[&camera.0, &range.start, &range.end]).await?;
+    let update = format!(
+        "UPDATE segments SET deleting_since = NULL
+         WHERE id IN (SELECT s.id FROM segments s WHERE {DOOMED} ORDER BY s.id FOR UPDATE)"
+    );
+    let taken = transaction.execute(&update, &[&camera.0, &range.start, &range.end]).await?;
+    Ok(super::unsigned(doomed.try_get(0)?).saturating_sub(taken))
 }
 
 fn pin(row: &Row) -> Result<Pin, Error> {

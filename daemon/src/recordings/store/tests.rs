@@ -104,6 +104,47 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     bench.stop().await;
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pin_holds_what_is_marked_and_not_yet_unlinked_and_is_refused_for_what_is() {
+    let bench = Bench::start().await;
+    let (store, camera) = (&bench.store, bench.camera("fridge").await);
+    let first = run(camera, 0, 0, 0);
+    store.insert_run(&first).await.unwrap();
+    for (sequence, start) in [(0, 0), (30, 60), (60, 120)] {
+        store.upsert_segment(&segment(&first, sequence, start, 30)).await.unwrap();
+    }
+    store.end_run(first.id, at(180), EndReason::Stopped).await.unwrap();
+    let ids: Vec<i64> = store.segments_known(first.id).await.unwrap().iter().map(|segment| segment.id).collect();
+    assert_eq!(store.mark_deleting(&ids).await.unwrap().len(), 3);
+    // The first minute is pinned before its file is unlinked: it stays, and is there again.
+    let pin = store.pin(camera, &(at(10)..at(20)), "milk").await.unwrap();
+    let (begun, has_begun) = tokio::sync::oneshot::channel();
+    let (unlinked, is_unlinked) = tokio::sync::oneshot::channel();
+    let (deleting, marked) = (store.clone(), ids.clone());
+    let deletion = tokio::spawn(async move {
+        deleting
+            .delete_marked(&marked, async |held: Vec<StoredSegment>| {
+                begun.send(held.iter().map(|segment| segment.id).collect::<Vec<_>>()).unwrap();
+                is_unlinked.await.unwrap();
+                Ok::<_, Error>(held.len())
+            })
+            .await
+    });
+    assert_eq!(has_begun.await.unwrap(), ids[1..], "what is pinned is left out");
+    // The second is pinned while its file is being unlinked: that waits, and is refused.
+    let (late, lasting) = (store.clone(), at(70)..at(80));
+    let too_late = tokio::spawn(async move { late.pin(camera, &lasting, "cheese").await });
+    tokio::time::sleep(std::time::Duration::from_millis(200)).await;
+    assert!(!too_late.is_finished());
+    unlinked.send(()).unwrap();
+    assert_eq!(deletion.await.unwrap().unwrap().0, 2);
+    assert!(matches!(too_late.await.unwrap(), Err(PinError::TooLate { segments: 1 })));
+    let left = store.stored_between(camera, &(at(0)..at(500))).await.unwrap();
+    assert_eq!(left.iter().map(|segment| segment.id).collect::<Vec<_>>(), ids[..1]);
+    assert_eq!(store.pins(camera, &(at(0)..at(500))).await.unwrap(), [pin]);
+    bench.stop().await;
+}
+
 #[tokio::test]
 async fn a_range_is_read_by_run_then_time_and_a_timeline_joins_what_follows() {
     let bench = Bench::start().await;
