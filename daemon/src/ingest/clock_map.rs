@@ -139,6 +139,26 @@ mod tests {
     }
 
     #[test]
+    fn a_crystal_that_drifts_by_50_ppm_for_a_day_moves_no_picture_by_5_ms() {
+        for ppm in [-50_i64, 50] {
+            let mut map = ClockMap::default();
+            let (mut worst, mut chance) = (0, 1_u64);
+            for frame in 0..864_000_i64 {
+                let true_us = frame * 100_000;
+                let t = u64::try_from(true_us + true_us * ppm / 1_000_000).unwrap();
+                // Delays by chance: mostly a few milliseconds, sometimes ten times that.
+                chance = chance.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                let delay =
+                    1_000 + i64::try_from((chance >> 33) % if frame % 97 == 96 { 80_000 } else { 8_000 }).unwrap();
+                let off = (map.map(t, START + true_us + delay) - START - true_us - 1_000).abs();
+                // The first frames know no delay but their own.
+                worst = if frame < 50 { 0 } else { worst.max(off) };
+            }
+            assert!(worst < 5_000, "{ppm} ppm over a day: off by {worst} µs instead of 4.3 s");
+        }
+    }
+
+    #[test]
     fn a_rise_is_slewed() {
         let mut map = ClockMap::default();
         let mut last = map.map(0, START);

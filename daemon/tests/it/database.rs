@@ -3,7 +3,7 @@
 use std::{
     fs,
     os::unix::fs::PermissionsExt as _,
-    path::{Path, PathBuf},
+    path::Path,
     process::{Child, Command, Stdio},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use larder_daemon::{
 };
 use larder_proto::pb;
 
-use crate::support::{Hub, state_config, until};
+use crate::support::{Hub, postgres_programs, state_config, until};
 
 /// A server on TCP that takes TLS connections alone. PostgreSQL refuses root, so root runs it as `postgres`.
 struct Server {
@@ -71,7 +71,7 @@ impl Server {
     }
 
     fn run(program: &str, arguments: &[&str]) -> Command {
-        let program = newest_bin().join(program);
+        let program = postgres_programs().join(program);
         let mut command = if rustix::process::geteuid().is_root() {
             let mut command = Command::new("setpriv");
             command.args(["--reuid=postgres", "--regid=postgres", "--clear-groups", "--"]).arg(program);
@@ -97,14 +97,6 @@ impl Drop for Server {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
-}
-
-fn newest_bin() -> PathBuf {
-    let versions = fs::read_dir("/usr/lib/postgresql").unwrap();
-    let mut versions: Vec<u32> =
-        versions.filter_map(|entry| entry.unwrap().file_name().to_str().and_then(|name| name.parse().ok())).collect();
-    versions.sort_unstable();
-    Path::new("/usr/lib/postgresql").join(versions.last().unwrap().to_string()).join("bin")
 }
 
 /// Gives a folder and all in it to the account that runs the server.

@@ -16,6 +16,7 @@ mod flood;
 mod gates;
 mod layering;
 mod live;
+mod loss;
 mod metrics;
 mod process;
 mod recording;

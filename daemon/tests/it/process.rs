@@ -13,7 +13,7 @@ use larder_proto::pb;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Clients, over_socket, processes_of, until};
+use crate::support::{Clients, children_of, free_port, over_socket, processes_of, until};
 
 struct Daemon(Child);
 
@@ -94,24 +94,6 @@ async fn fragments(clients: &Clients) -> u32 {
     let request = pb::ListRecordingsRequest { camera: "fridge".to_owned(), ..Default::default() };
     let all = clients.recordings.clone().list_recordings(request).await.unwrap().into_inner().recordings;
     all.iter().map(|recording| recording.fragments).sum()
-}
-
-/// Child processes of a process, by name.
-fn children_of(pid: u32) -> Vec<(u32, String)> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(stat) = fs::read_to_string(entry.path().join("stat")) else { continue };
-        let (head, rest) = stat.rsplit_once(") ").unwrap();
-        if rest.split(' ').nth(1).and_then(|parent| parent.parse().ok()) == Some(pid) {
-            let (id, name) = head.split_once(" (").unwrap();
-            found.push((id.parse().unwrap(), name.to_owned()));
-        }
-    }
-    found
-}
-
-fn free_port() -> u16 {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
 }
 
 #[tokio::test(flavor = "multi_thread")]

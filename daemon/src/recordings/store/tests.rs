@@ -121,7 +121,8 @@ async fn a_pin_holds_what_is_marked_and_not_yet_unlinked_and_is_refused_for_what
     let (begun, has_begun) = tokio::sync::oneshot::channel();
     let (unlinked, is_unlinked) = tokio::sync::oneshot::channel();
     let (deleting, marked) = (store.clone(), ids.clone());
-    let deletion = tokio::spawn(async move {
+    let tasks = crate::tasks::Tasks::new();
+    let deletion = tasks.spawn(async move {
         deleting
             .delete_marked(&marked, async |held: Vec<StoredSegment>| {
                 begun.send(held.iter().map(|segment| segment.id).collect::<Vec<_>>()).unwrap();
@@ -133,7 +134,7 @@ async fn a_pin_holds_what_is_marked_and_not_yet_unlinked_and_is_refused_for_what
     assert_eq!(has_begun.await.unwrap(), ids[1..], "what is pinned is left out");
     // The second is pinned while its file is being unlinked: that waits, and is refused.
     let (late, lasting) = (store.clone(), at(70)..at(80));
-    let too_late = tokio::spawn(async move { late.pin(camera, &lasting, "cheese").await });
+    let too_late = tasks.spawn(async move { late.pin(camera, &lasting, "cheese").await });
     tokio::time::sleep(std::time::Duration::from_millis(200)).await;
     assert!(!too_late.is_finished());
     unlinked.send(()).unwrap();

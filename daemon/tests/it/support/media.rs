@@ -7,11 +7,13 @@ use std::{
     time::Duration,
 };
 
+use jiff::Timestamp;
+
 /// One run's folder: its init section and its segments in the order of time.
 #[derive(Debug)]
 pub(crate) struct RunFiles {
     init: PathBuf,
-    segments: Vec<PathBuf>,
+    pub(crate) segments: Vec<PathBuf>,
     /// What `run.json` says.
     pub(crate) about: serde_json::Value,
 }
@@ -23,7 +25,8 @@ pub(crate) fn runs(recordings: &Path, camera: &str) -> Vec<RunFiles> {
         for run in children(&day).into_iter().filter(|run| run.is_dir()) {
             let mut segments: Vec<_> = children(&run).into_iter().filter(|file| is(file, "m4s")).collect();
             segments.sort();
-            let about = fs::read(run.join("run.json")).unwrap();
+            // A run that is being made has none yet.
+            let Ok(about) = fs::read(run.join("run.json")) else { continue };
             runs.push((
                 run.clone(),
                 RunFiles { init: run.join("init.mp4"), segments, about: serde_json::from_slice(&about).unwrap() },
@@ -32,6 +35,22 @@ pub(crate) fn runs(recordings: &Path, camera: &str) -> Vec<RunFiles> {
     }
     runs.sort_by(|(one, _), (other, _)| one.file_name().cmp(&other.file_name()));
     runs.into_iter().map(|(_, run)| run).collect()
+}
+
+impl RunFiles {
+    /// When its first picture was captured, and when its last fragment ends.
+    pub(crate) fn bounds(&self) -> (Timestamp, Option<Timestamp>) {
+        let at = |key: &str| self.about[key].as_i64().map(|us| Timestamp::from_microsecond(us).unwrap());
+        (at("started_at_us").unwrap(), at("ended_at_us"))
+    }
+
+    pub(crate) fn id(&self) -> &str {
+        self.about["id"].as_str().unwrap()
+    }
+
+    pub(crate) fn end_reason(&self) -> Option<&str> {
+        self.about["end_reason"].as_str()
+    }
 }
 
 /// The presentation times of all pictures of a run, by ffprobe.

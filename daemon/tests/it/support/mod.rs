@@ -1,16 +1,25 @@
 //! A hub, a camera, and ways to ask.
 
 mod camera;
+mod daemon;
 mod hub;
 mod media;
 mod web;
+mod witness;
 
-use std::{future::Future, path::Path, time::Duration};
+use std::{
+    fs,
+    future::Future,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 pub(crate) use camera::{Pictures, session_clock, simulated};
+pub(crate) use daemon::{Daemon, Home, children_of, free_port, signal};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
-pub(crate) use media::{frame_times, runs};
+pub(crate) use media::{RunFiles, frame_times, runs};
 pub(crate) use web::{Answer, get, get_with};
+pub(crate) use witness::{Habits, Sent, Witness};
 
 /// Asks until the answer is `Some`; a minute is far beyond what anything here takes.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {
@@ -38,4 +47,13 @@ pub(crate) fn processes_of(state: &Path) -> Vec<String> {
         }
     }
     found
+}
+
+/// The folder of the newest PostgreSQL's programs.
+pub(crate) fn postgres_programs() -> PathBuf {
+    let versions = fs::read_dir("/usr/lib/postgresql").unwrap();
+    let mut versions: Vec<u32> =
+        versions.filter_map(|entry| entry.unwrap().file_name().to_str().and_then(|name| name.parse().ok())).collect();
+    versions.sort_unstable();
+    Path::new("/usr/lib/postgresql").join(versions.last().unwrap().to_string()).join("bin")
 }

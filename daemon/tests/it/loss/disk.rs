@@ -1,0 +1,300 @@
+//! The recordings' disk is full, read-only, unmounted, slow or failing: recording stops with a reason, live view goes
+//! on, and it all goes on by itself when the disk is back.
+//!
+//! Disks are tmpfs mounts in a mount namespace of the hub's own. Without root it is made in a user namespace, which
+//! Debian allows to everyone. A failing fsync is made by a library that is preloaded (`faults.c`): no block device with
+//! faults can be had without the device mapper.
+
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+use larder_proto::pb;
+use rustix::process::{Signal, getegid, geteuid};
+
+use super::{Heard, NEAR, Watched, check_run};
+use crate::support::{Clients, Daemon, Habits, Home, get, get_with, signal, until};
+
+/// A mount namespace, as long as a process sleeps in it.
+struct Mounts {
+    holder: Child,
+}
+
+impl Mounts {
+    fn new() -> Self {
+        let mut command = Command::new("setpriv");
+        command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private"]);
+        if !geteuid().is_root() {
+            command.args(["--user", "--map-root-user"]);
+        }
+        let holder = command.args(["--", "sleep", "600"]).stdout(Stdio::null()).spawn().unwrap();
+        let mounts = Self { holder };
+        // It is there when the sleep has begun.
+        let name = format!("/proc/{}/comm", mounts.holder.id());
+        for _ in 0..200 {
+            if fs::read_to_string(&name).is_ok_and(|name| name.trim() == "sleep") {
+                return mounts;
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        panic!("no mount namespace: be root, or allow user namespaces (sysctl kernel.unprivileged_userns_clone=1)")
+    }
+
+    /// What stands before a command that sees these mounts, as root of their namespace.
+    fn entered(&self) -> Vec<String> {
+        let mut words = vec!["nsenter".to_owned(), format!("--target={}", self.holder.id()), "--mount".to_owned()];
+        if !geteuid().is_root() {
+            words.extend(["--user".to_owned(), "--preserve-credentials".to_owned()]);
+        }
+        words.push("--".to_owned());
+        words
+    }
+
+    /// And as whoever runs the test.
+    fn for_the_hub(&self) -> Vec<String> {
+        let mut words = self.entered();
+        if !geteuid().is_root() {
+            let (user, group) = (geteuid().as_raw(), getegid().as_raw());
+            words.extend(["unshare", "--user"].map(str::to_owned));
+            words.extend([format!("--map-user={user}"), format!("--map-group={group}"), "--".to_owned()]);
+        }
+        words
+    }
+
+    fn run(&self, words: &[&str]) {
+        let entered = self.entered();
+        let output = Command::new(&entered[0]).args(&entered[1..]).args(words).output().unwrap();
+        assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    }
+
+    /// A path as it is seen in there.
+    fn inside(&self, path: &Path) -> PathBuf {
+        Path::new("/proc").join(self.holder.id().to_string()).join("root").join(path.strip_prefix("/").unwrap())
+    }
+}
+
+impl Drop for Mounts {
+    fn drop(&mut self) {
+        let _ = self.holder.kill();
+        let _ = self.holder.wait();
+    }
+}
+
+/// A hub that records to a disk of its own.
+struct Stage {
+    home: Home,
+    mounts: Mounts,
+    /// Where its disk is always mounted.
+    disk: PathBuf,
+    /// The folder that is recorded to, where the disk is mounted as well.
+    folder: PathBuf,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let mounts = Mounts::new();
+        let mut home = Home::new(&[]).wrapped(mounts.for_the_hub());
+        let (disk, folder) = (home.state().join("disk"), home.recordings());
+        fs::create_dir(&disk).unwrap();
+        fs::create_dir(&folder).unwrap();
+        home.see_recordings_at(mounts.inside(&disk));
+        let stage = Self { home, mounts, disk, folder };
+        stage.mounts.run(&["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "larder", &text(&stage.disk)]);
+        stage.mount();
+        stage
+    }
+
+    fn mount(&self) {
+        self.mounts.run(&["mount", "--bind", &text(&self.disk), &text(&self.folder)]);
+    }
+
+    /// Also while files are open.
+    fn unmount(&self) {
+        self.mounts.run(&["umount", "--lazy", &text(&self.folder)]);
+    }
+
+    fn make_read_only(&self) {
+        self.mount();
+        self.mounts.run(&["mount", "-o", "remount,bind,ro", &text(&self.folder)]);
+    }
+}
+
+fn text(path: &Path) -> String {
+    path.to_str().unwrap().to_owned()
+}
+
+/// A hub with a camera that is recorded and watched.
+struct Scene {
+    daemon: Daemon,
+    clients: Clients,
+    heard: Heard,
+    watched: Watched,
+    token: String,
+}
+
+impl Scene {
+    async fn begin(home: &Home) -> Self {
+        let daemon = home.start();
+        let clients = home.clients().await;
+        let heard = Heard::listen(&clients).await;
+        let watched = Watched::add(home, &clients, "fridge", Habits::default()).await;
+        let request = pb::CreateTokenRequest { name: "tv".into(), role: pb::Role::Viewer.into(), valid_for: None };
+        let token = clients.access.clone().create_token(request).await.unwrap().into_inner().secret;
+        let scene = Self { daemon, clients, heard, watched, token };
+        scene.recorded(1).await;
+        scene
+    }
+
+    /// Waits until so many runs have a fragment's row.
+    async fn recorded(&self, runs: usize) {
+        until("a run with a fragment", || async {
+            let rows = self.clients.recordings_of(self.watched.camera).await;
+            (rows.len() >= runs && rows.last().is_some_and(|row| row.fragments >= 1)).then_some(())
+        })
+        .await;
+    }
+
+    /// Waits until recording has stopped with that reason in the run's row and in an open gap; live view goes on.
+    async fn stopped_because(&self, home: &Home, reason: &str) {
+        until("the run's end and its reason", || async {
+            let rows = self.clients.recordings_of(self.watched.camera).await;
+            rows.iter().any(|row| row.end_reason == reason).then_some(())
+        })
+        .await;
+        until("a gap with its reason", || async {
+            let gaps = self.clients.gaps_of(self.watched.camera).await;
+            gaps.iter().any(|gap| gap.reason == reason && gap.ended_at.is_none()).then_some(())
+        })
+        .await;
+        until("it to be said", || async { (get(home.http(), "/readyz").await.status == 503).then_some(()) }).await;
+        self.live(home).await;
+    }
+
+    async fn live(&self, home: &Home) {
+        let bearer = format!("Bearer {}", self.token);
+        let sent = self.watched.witness.sent().len();
+        until("pictures to go on", || std::future::ready((self.watched.witness.sent().len() > sent + 3).then_some(())))
+            .await;
+        let headers = [("authorization", bearer.as_str())];
+        assert_eq!(get_with(home.http(), "/cameras/fridge/snapshot.jpg", &headers).await.status, 200);
+    }
+
+    /// Ends the hub, starts it again, and checks that files and rows are in order.
+    async fn end(mut self, home: &Home) {
+        self.watched.witness.stop().await;
+        self.daemon.stop().await;
+        let daemon = home.start();
+        self.watched.check_rows(home, &home.clients().await).await;
+        daemon.stop().await;
+        self.watched.check(home);
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_is_really_full_stops_recording_until_there_is_room() {
+    let stage = Stage::new();
+    let home = &stage.home;
+    let scene = Scene::begin(home).await;
+    // Pinned, so that nothing can be deleted to make room.
+    let now = jiff::Timestamp::now();
+    let at = |seconds: i64| Some(prost_types::Timestamp { seconds: now.as_second() + seconds, nanos: 0 });
+    let range = pb::TimeRange { from: at(-3600), to: at(3600) };
+    let pin = pb::PinRangeRequest { camera: "fridge".to_owned(), range: Some(range), note: String::new() };
+    scene.clients.recordings.clone().pin_range(pin).await.unwrap();
+    let ballast = stage.mounts.inside(&stage.disk).join("ballast");
+    let mut file = fs::File::create(&ballast).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+
+    scene.stopped_because(home, "disk_full").await;
+    assert!(scene.heard.has("disk.full"), "{}", home.log());
+    assert_eq!(scene.watched.runs(home).len(), 1, "nothing is begun, and nothing that is pinned is deleted");
+    drop(file);
+    fs::remove_file(&ballast).unwrap();
+    scene.recorded(2).await;
+    scene.end(home).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_that_becomes_read_only_or_is_unmounted_stops_recording_until_it_is_back() {
+    let stage = Stage::new();
+    let home = &stage.home;
+    let scene = Scene::begin(home).await;
+
+    stage.make_read_only();
+    scene.stopped_because(home, "disk_failed").await;
+    assert!(scene.heard.has("recording.failed"), "{}", home.log());
+    stage.unmount();
+    scene.recorded(2).await;
+
+    stage.unmount();
+    scene.stopped_because(home, "disk_failed").await;
+    let left: Vec<_> = fs::read_dir(&stage.folder).unwrap().collect();
+    assert!(left.is_empty(), "nothing is written into the empty mount point: {left:?}");
+    assert!(scene.clients.recordings_of(scene.watched.camera).await.len() >= 2, "no row is taken for gone");
+    stage.mount();
+    scene.recorded(3).await;
+    assert!(fs::read_dir(&stage.folder).unwrap().next().is_none());
+    scene.end(home).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_disk_whose_fsync_is_slow_or_fails_is_named_and_costs_no_more_than_it_must() {
+    let folder = tempfile::tempdir().unwrap();
+    let library = folder.path().join("faults.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/loss/faults.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    assert!(built.unwrap().success());
+    let home = Home::new(&[]);
+    let recordings = home.recordings();
+    let home = home
+        .with_variable("LD_PRELOAD", &library)
+        .with_variable("LARDER_FAULTS", folder.path())
+        .with_variable("LARDER_FAULTS_BELOW", &recordings);
+    let fault = |name: &str| folder.path().join(name);
+    let scene = Scene::begin(&home).await;
+
+    // Eight seconds for one fragment: the encoder is not to blame, and every picture waits for its turn.
+    fs::write(fault("slow"), "").unwrap();
+    let until_slow = scene.watched.witness.sent().len();
+    let before = scene.clients.recordings_of(scene.watched.camera).await[0].fragments;
+    tokio::time::sleep(Duration::from_millis(2_500)).await;
+    fs::remove_file(fault("slow")).unwrap();
+    until("fragments of ten seconds behind it", || async {
+        let rows = scene.clients.recordings_of(scene.watched.camera).await;
+        (rows[0].fragments >= before + 5).then_some(())
+    })
+    .await;
+    assert_eq!(scene.watched.runs(&home).len(), 1, "the run goes on: {}", home.log());
+
+    // A file's error ends its run.
+    fs::write(fault("file"), "").unwrap();
+    until("the run to end", || async {
+        let rows = scene.clients.recordings_of(scene.watched.camera).await;
+        rows.iter().any(|row| row.end_reason == "disk_failed").then_some(())
+    })
+    .await;
+    scene.live(&home).await;
+    fs::remove_file(fault("file")).unwrap();
+    scene.recorded(2).await;
+    let first = &scene.watched.runs(&home)[0];
+    let held = check_run(first, &scene.watched.witness.sent(), NEAR);
+    assert!(held > until_slow + 40, "{held} pictures, {until_slow} of them before it was slow");
+
+    // A folder's error stops recording; a run that begins meets it.
+    fs::write(fault("folder"), "").unwrap();
+    scene.daemon.encoders().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    until("a gap", || async {
+        let gaps = scene.clients.gaps_of(scene.watched.camera).await;
+        gaps.iter().any(|gap| gap.reason == "disk_failed" && gap.ended_at.is_none()).then_some(())
+    })
+    .await;
+    until("it to be said", || async { (get(home.http(), "/readyz").await.status == 503).then_some(()) }).await;
+    scene.live(&home).await;
+    fs::remove_file(fault("folder")).unwrap();
+    scene.recorded(3).await;
+    scene.end(&home).await;
+}
