@@ -1,6 +1,6 @@
 //! Who calls.
 
-use std::{fmt, sync::Arc};
+use std::sync::Arc;
 
 use futures_util::{Stream, StreamExt as _};
 use http::Extensions;
@@ -9,7 +9,7 @@ use larder_proto::wire::CameraId;
 use tokio_util::sync::CancellationToken;
 use tonic::Status;
 
-use super::Role;
+use super::{Grant, Role, SecretHash};
 use crate::outcome::{Kind, Refusal};
 
 /// Somebody who was let in. The access layer puts it into the extensions of the request.
@@ -36,29 +36,6 @@ pub enum Via {
     Token,
     /// A signed play URL: only media, only within its bounds.
     Grant(Grant),
-}
-
-/// BLAKE3 of a secret of 256 random bits: what is kept in place of it.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
-pub struct SecretHash(pub [u8; 32]);
-
-impl fmt::Debug for SecretHash {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SecretHash(..)")
-    }
-}
-
-/// What a signed play URL allows: one camera, one range of time, until it expires.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub struct Grant {
-    /// Which camera.
-    pub camera: CameraId,
-    /// From, included.
-    pub from: Timestamp,
-    /// To, excluded; [`Timestamp::MAX`] for live.
-    pub to: Timestamp,
-    /// When it ends.
-    pub expires_at: Timestamp,
 }
 
 impl Caller {

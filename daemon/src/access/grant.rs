@@ -10,13 +10,25 @@ use larder_proto::wire::CameraId;
 use ring::hmac;
 use uuid::Uuid;
 
-use super::Grant;
 use crate::{clock::from_us, secrets::HubKey};
 
 const VERSION: u8 = 1;
 const PAYLOAD_LEN: usize = 1 + 16 + 8 + 8 + 8;
 const MAC_LEN: usize = 32;
 const TEXT_LEN: usize = (PAYLOAD_LEN + MAC_LEN).div_ceil(3) * 4 - 2;
+
+/// What a signed play URL allows: one camera, one range of time, until it expires.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Grant {
+    /// Which camera.
+    pub camera: CameraId,
+    /// From, included.
+    pub from: Timestamp,
+    /// To, excluded; [`Timestamp::MAX`] for live.
+    pub to: Timestamp,
+    /// When it ends.
+    pub expires_at: Timestamp,
+}
 
 /// Signs and reads grants.
 pub(super) struct Signer(hmac::Key);

@@ -24,12 +24,14 @@ mod store;
 mod throttle;
 
 pub use accounts::Accounts;
-pub use caller::{Caller, Grant, SecretHash, Via};
+pub use caller::{Caller, Via};
 pub use config::Config;
 pub use gate::Access;
+pub use grant::Grant;
 pub(crate) use layer::grpc_answer;
 pub use layer::{Guard, Layer, layer};
 pub use peer::{PeerAddress, PeerCredentials, Secure};
 pub use policy::Permission;
 pub use role::Role;
+pub use secret::SecretHash;
 pub use service::Service;

@@ -4,11 +4,20 @@ use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 
-use super::SecretHash;
 use crate::secrets::{self, random};
 
 /// Characters of 32 bytes in base64url.
 const ENCODED_LEN: usize = 43;
+
+/// BLAKE3 of a secret of 256 random bits: what is kept in place of it.
+#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+pub struct SecretHash(pub [u8; 32]);
+
+impl fmt::Debug for SecretHash {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SecretHash(..)")
+    }
+}
 
 /// Which kind of secret.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
