@@ -189,7 +189,8 @@ fn asked(from: &str, to: &str) -> Result<Range<Timestamp>, Refusal> {
     let to = to
         .strip_suffix(".m3u8")
         .ok_or_else(|| Refusal::new(Kind::NotFound, "a playlist's path ends in .m3u8".to_owned()))?;
-    let range = moment::parse("from", from)?..moment::parse("to", to)?;
+    let moment = |field: &str, text| moment::parse(text).map_err(|error| Refusal::field(field, error.to_string()));
+    let range = moment("from", from)?..moment("to", to)?;
     if range.is_empty() {
         return Err(Refusal::field("to", format!("{} is not after {}", range.end, range.start)));
     }
