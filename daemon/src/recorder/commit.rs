@@ -278,10 +278,10 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::recorder::fragments;
+    use crate::recorder::made;
 
     fn init() -> Init {
-        Init { bytes: fragments::tests::init().into(), size: (640, 480), codec: "avc1.42C01E".into() }
+        Init { bytes: made::init().into(), size: (640, 480), codec: "avc1.42C01E".into() }
     }
 
     fn run() -> Run {
@@ -299,7 +299,7 @@ mod tests {
     }
 
     fn piece(number: u32, start_ms: u32) -> Piece {
-        let bytes = Bytes::from(fragments::tests::fragment(number, start_ms, &[1000, 1000], 40));
+        let bytes = Bytes::from(made::fragment(number, start_ms, &[1000, 1000], 40));
         Piece {
             bytes,
             number,

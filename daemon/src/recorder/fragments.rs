@@ -99,7 +99,8 @@ impl Splitter {
             let body = self.gathered + 8..self.gathered + size;
             self.gathered = body.end;
             match (&name, self.timescale, &self.described) {
-                (b"ftyp", None, None) => {}
+                // The first box of all; one after the other would be kept without end.
+                (b"ftyp", None, None) if body.start == 8 => {}
                 (b"moov", None, None) => {
                     self.described = Some((Kind::Init, body));
                     return self.finish().map(Some);
@@ -157,52 +158,11 @@ fn millis(units: u64, timescale: u32) -> Duration {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    fn a_box(name: &[u8; 4], body: &[u8]) -> Vec<u8> {
-        let mut bytes = u32::try_from(body.len() + 8).unwrap().to_be_bytes().to_vec();
-        bytes.extend_from_slice(name);
-        bytes.extend_from_slice(body);
-        bytes
-    }
-
-    fn words(words: &[u32]) -> Vec<u8> {
-        words.iter().flat_map(|word| word.to_be_bytes()).collect()
-    }
-
-    /// An init section as ffmpeg shapes it: timescale 1000, 640x480.
-    pub(in crate::recorder) fn init() -> Vec<u8> {
-        let avcc = a_box(b"avcC", &[1, 0x42, 0xC0, 0x1E, 0xFF]);
-        let mut entry = vec![0; 78];
-        entry[24..28].copy_from_slice(&[2, 0x80, 1, 0xE0]);
-        entry.extend(avcc);
-        let mut stsd = words(&[0, 1]);
-        stsd.extend(a_box(b"avc1", &entry));
-        let minf = a_box(b"minf", &a_box(b"stbl", &a_box(b"stsd", &stsd)));
-        let mdhd = a_box(b"mdhd", &words(&[0, 0, 0, 1000, 0, 0]));
-        let mdia = a_box(b"mdia", &[mdhd, minf].concat());
-        let moov = a_box(b"moov", &a_box(b"trak", &mdia));
-        [a_box(b"ftyp", b"iso5\0\0\x02\0"), moov].concat()
-    }
-
-    /// A fragment as ffmpeg shapes it; `durations` in milliseconds, one a picture.
-    pub(in crate::recorder) fn fragment(number: u32, start_ms: u32, durations: &[u32], payload: usize) -> Vec<u8> {
-        let mut trun = words(&[0x301, u32::try_from(durations.len()).unwrap(), 0]);
-        for duration in durations {
-            trun.extend(words(&[*duration, 1]));
-        }
-        let traf = [
-            a_box(b"tfhd", &words(&[0x2_0008, 1, 100])),
-            a_box(b"tfdt", &words(&[0x0100_0000, 0, start_ms])),
-            a_box(b"trun", &trun),
-        ]
-        .concat();
-        let moof = [a_box(b"mfhd", &words(&[0, number + 1])), a_box(b"traf", &traf)].concat();
-        [a_box(b"moof", &moof), a_box(b"mdat", &vec![7; payload])].concat()
-    }
+    use crate::recorder::made::{a_box, fragment, init};
 
     fn split(bytes: &[u8], chunk: usize) -> Result<(Vec<Part>, u64), Mp4Error> {
         let mut splitter = Splitter::default();
@@ -246,6 +206,12 @@ pub(super) mod tests {
     #[test]
     fn a_fragment_before_the_init_section_is_refused() {
         assert_eq!(split(&fragment(0, 0, &[1], 1), 100), Err(Mp4Error::Unexpected("moof".into())));
+    }
+
+    #[test]
+    fn a_second_beginning_is_refused_and_not_kept_for_later() {
+        let twice = a_box(b"ftyp", b"iso5").repeat(2);
+        assert_eq!(split(&twice, 100), Err(Mp4Error::Unexpected("ftyp".into())));
     }
 
     proptest! {

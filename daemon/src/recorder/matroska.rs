@@ -112,49 +112,19 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-
-    /// An element's id, its size (`None`: not known) and how many bytes both took.
-    fn read(bytes: &[u8]) -> (u32, Option<usize>, usize) {
-        let id_length = usize::try_from(bytes[0].leading_zeros()).unwrap() + 1;
-        let id = bytes[..id_length].iter().fold(0, |id, byte| id << 8 | u32::from(*byte));
-        let rest = &bytes[id_length..];
-        let length = usize::try_from(rest[0].leading_zeros()).unwrap() + 1;
-        let raw = rest[..length].iter().fold(0u64, |size, byte| size << 8 | u64::from(*byte));
-        let mask = (1u64 << (7 * length)) - 1;
-        let size = (raw & mask != mask).then(|| usize::try_from(raw & mask).unwrap());
-        (id, size, id_length + length)
-    }
-
-    fn elements(mut bytes: &[u8]) -> Vec<(u32, &[u8])> {
-        let mut found = Vec::new();
-        while !bytes.is_empty() {
-            let (id, size, head) = read(bytes);
-            let size = size.unwrap_or(bytes.len() - head);
-            found.push((id, &bytes[head..head + size]));
-            bytes = &bytes[head + size..];
-        }
-        found
-    }
-
-    fn number(bytes: &[u8]) -> u64 {
-        bytes.iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
-    }
-
-    fn child(parent: &[u8], id: u32) -> &[u8] {
-        elements(parent).into_iter().find(|(found, _)| *found == id).expect("the element").1
-    }
+    use crate::recorder::ebml::{child, elements, number};
 
     #[test]
     fn the_head_says_one_mjpeg_track_in_milliseconds() {
         let head = head(640, 480);
-        let top = elements(&head);
+        let top = elements(&head).unwrap();
         assert_eq!(top.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [EBML, SEGMENT]);
         let segment = top[1].1;
-        assert_eq!(number(child(child(segment, INFO), TIMESTAMP_SCALE)), 1_000_000);
-        let track = child(child(segment, TRACKS), TRACK_ENTRY);
-        assert_eq!(child(track, CODEC_ID), b"V_MJPEG");
-        assert_eq!(number(child(child(track, VIDEO), PIXEL_WIDTH)), 640);
-        assert_eq!(number(child(child(track, VIDEO), PIXEL_HEIGHT)), 480);
+        let within = |path: &[u32]| path.iter().try_fold(segment, |parent, id| child(parent, *id)).unwrap();
+        assert_eq!(number(within(&[INFO, TIMESTAMP_SCALE])), Some(1_000_000));
+        assert_eq!(within(&[TRACKS, TRACK_ENTRY, CODEC_ID]), b"V_MJPEG");
+        assert_eq!(number(within(&[TRACKS, TRACK_ENTRY, VIDEO, PIXEL_WIDTH])), Some(640));
+        assert_eq!(number(within(&[TRACKS, TRACK_ENTRY, VIDEO, PIXEL_HEIGHT])), Some(480));
     }
 
     proptest! {
@@ -167,12 +137,12 @@ mod tests {
                 stream.extend(picture_head(*at_ms, jpeg.len()));
                 stream.extend(jpeg);
             }
-            let clusters = elements(&stream);
+            let clusters = elements(&stream).unwrap();
             prop_assert_eq!(clusters.len(), pictures.len());
             for ((id, cluster), (at_ms, jpeg)) in clusters.into_iter().zip(&pictures) {
                 prop_assert_eq!(id, CLUSTER);
-                prop_assert_eq!(number(child(cluster, CLUSTER_TIMESTAMP)), *at_ms);
-                let block = child(cluster, SIMPLE_BLOCK);
+                prop_assert_eq!(child(cluster, CLUSTER_TIMESTAMP).and_then(number), Some(*at_ms));
+                let block = child(cluster, SIMPLE_BLOCK).unwrap();
                 prop_assert_eq!(&block[..4], &BLOCK_HEAD);
                 prop_assert_eq!(&block[4..], &jpeg[..]);
             }

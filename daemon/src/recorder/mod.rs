@@ -12,9 +12,13 @@ mod collect;
 mod commit;
 mod config;
 mod disk;
+#[cfg(test)]
+mod ebml;
 mod ffmpeg;
 mod fragments;
 mod gaps;
+#[cfg(test)]
+mod made;
 mod marker;
 mod matroska;
 mod mp4;

@@ -338,10 +338,7 @@ pub(super) mod tests {
 
     use super::*;
     use crate::{
-        recorder::{
-            commit::Writer,
-            fragments::{self, Init},
-        },
+        recorder::{commit::Writer, fragments::Init, made},
         recordings::RunId,
     };
 
@@ -362,7 +359,7 @@ pub(super) mod tests {
             size: (640, 480),
             codec: "avc1.42C01E".into(),
         };
-        let init = Init { bytes: fragments::tests::init().into(), size: run.size, codec: run.codec.clone() };
+        let init = Init { bytes: made::init().into(), size: run.size, codec: run.codec.clone() };
         let mut writer = Writer::create(root, run.clone(), &init).unwrap();
         for number in 0..count {
             writer.commit(&piece(number), Duration::from_secs(2)).unwrap();
@@ -372,7 +369,7 @@ pub(super) mod tests {
     }
 
     fn piece(number: u32) -> Piece {
-        let bytes = Bytes::from(fragments::tests::fragment(number, number * 2000, &[1000, 1000], 100));
+        let bytes = Bytes::from(made::fragment(number, number * 2000, &[1000, 1000], 100));
         Piece {
             bytes,
             number,
