@@ -17,7 +17,7 @@ WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web proto/larder -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
 	-not -path 'web/src/gen/*' -not -path 'web/e2e/*' 2>/dev/null)
 
-.PHONY: help run test build web fmt lint doc bench firmware-test clean tools-run tools-test
+.PHONY: help run test build web fmt lint doc bench fuzz firmware-test clean tools-run tools-test tools-fuzz
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -47,6 +47,9 @@ doc: ## Build the documentation of all modules
 bench: ## Run the benchmarks
 	cargo bench --workspace --locked
 
+fuzz: tools-fuzz ## Look for inputs that break a decoder, a minute for each; ARGS names some
+	@exec proto/fuzz/run $(ARGS)
+
 firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa code, against the real hub
 	@$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware
 	cargo build --workspace --locked
@@ -62,6 +65,9 @@ tools-run:
 
 tools-test:
 	@.ci/tools test
+
+tools-fuzz:
+	@.ci/tools fuzz
 
 $(WEB_INSTALLED): web/package.json web/package-lock.json
 	cd web && npm ci --no-audit --no-fund
