@@ -26,6 +26,9 @@ use crate::{
     target::Target,
 };
 
+/// As many as the hub takes by itself.
+const CONNECTIONS: u32 = 1024;
+
 /// A temporary state folder. It outlives the hubs that run on it, one behind the other.
 pub(super) struct State(TempDir);
 
@@ -69,7 +72,9 @@ impl BenchHub {
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
         let ports = ["http.address", "http.https_address", "grpc.address", "camera_link.address"];
-        let options: Vec<String> = ports.iter().map(|port| format!("--set={port}=127.0.0.1:0")).collect();
+        let mut options: Vec<String> = ports.iter().map(|port| format!("--set={port}=127.0.0.1:0")).collect();
+        // All viewers come from this machine.
+        options.push(format!("--set=http.max_connections_per_address={CONNECTIONS}"));
         let mut daemon = Daemon::start(larderd, state.path(), &options)?;
         let process = Process(daemon.pid().ok_or_else(|| gone(Err(io::ErrorKind::NotFound.into())))?);
         let ready = async {

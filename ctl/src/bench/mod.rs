@@ -1,11 +1,23 @@
-//! `larderctl bench`: what the hub costs, measured on this machine against a hub of its own.
+//! `larderctl bench`: what the hub costs and how quick it is, measured on this machine against a hub of its own.
 //!
-//! Each benchmark starts `larderd` in a temporary state folder as a process of its own; cameras and viewers are in this
-//! process. `BENCHMARKS.md` explains the method and holds figures.
+//! Each benchmark starts `larderd` in a temporary state folder as a process of its own, so that its CPU time and memory
+//! can be read from `/proc`; cameras and viewers are in this process, and the floor that the fan-out is compared with
+//! is a process too. `BENCHMARKS.md` explains the method and holds figures.
 
+mod camera;
+mod fanout;
+mod floor;
+mod fragments;
 mod hub;
+mod ingest;
+mod pictures;
+mod playlist;
 mod process;
+mod progress;
+mod samples;
+mod seed;
 mod soak;
+mod stamp;
 
 use std::path::PathBuf;
 
@@ -17,8 +29,17 @@ use crate::{Failure, Out};
 /// What to measure.
 #[derive(Clone, Debug, Subcommand)]
 pub enum Command {
+    /// One camera to many viewers: CPU per delivered frame, latency, memory, beside a bare TCP fan-out
+    Fanout(fanout::FanoutArgs),
+    /// Many cameras recorded at once: the hub's CPU beside ffmpeg's, and whether a frame is lost
+    Ingest(ingest::IngestArgs),
+    /// Playlists of an hour, a day and the live edge out of a year of recordings
+    Playlist(playlist::PlaylistArgs),
     /// Cameras, viewers and faults at random for an hour: does anything grow that should not?
     Soak(soak::SoakArgs),
+    /// The bare TCP fan-out that `fanout` compares with; started by it
+    #[command(hide = true)]
+    Floor,
 }
 
 /// What every benchmark can be told.
@@ -29,13 +50,17 @@ pub struct Common {
     larderd: Option<PathBuf>,
 }
 
-/// Runs a benchmark.
+/// Runs a benchmark. With `--json` each row is a line.
 ///
 /// # Errors
 ///
 /// The hub does not start, or what is measured does not happen.
 pub async fn run(command: Command, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
     match command {
+        Command::Fanout(args) => fanout::run(args, out, &stop).await,
+        Command::Ingest(args) => ingest::run(args, out, &stop).await,
+        Command::Playlist(args) => playlist::run(args, out, &stop).await,
         Command::Soak(args) => soak::run(args, out, &stop).await,
+        Command::Floor => floor::run().await,
     }
 }

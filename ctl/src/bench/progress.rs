@@ -1,0 +1,53 @@
+//! How far a benchmark is, for people who wait.
+
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use tokio::time::{Instant, MissedTickBehavior, interval};
+
+use crate::Out;
+
+/// A bar on standard error while it lives; nothing unless somebody looks.
+pub(super) struct Progress(ProgressBar);
+
+impl Progress {
+    /// A bar of so many steps.
+    pub(super) fn new(out: &Out, steps: usize) -> Self {
+        if !out.is_interactive() || out.is_json() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX));
+        if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {msg}") {
+            bar.set_style(style);
+        }
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self(bar)
+    }
+
+    /// What is done now.
+    pub(super) fn at(&self, what: impl Into<String>) {
+        self.0.set_message(what.into());
+    }
+
+    /// One step is done.
+    pub(super) fn step(&self) {
+        self.0.inc(1);
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
+    }
+}
+
+/// Calls `look` so often for so long.
+pub(super) async fn every(period: Duration, length: Duration, mut look: impl FnMut(Duration)) {
+    let began = Instant::now();
+    let mut ticks = interval(period);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+    while began.elapsed() < length {
+        ticks.tick().await;
+        look(began.elapsed());
+    }
+}
