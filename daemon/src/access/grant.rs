@@ -10,7 +10,7 @@ use larder_proto::wire::CameraId;
 use ring::hmac;
 use uuid::Uuid;
 
-use crate::{clock::from_us, secrets::HubKey};
+use crate::secrets::HubKey;
 
 const VERSION: u8 = 1;
 const PAYLOAD_LEN: usize = 1 + 16 + 8 + 8 + 8;
@@ -69,10 +69,11 @@ impl Signer {
         payload.copy_to_slice(&mut camera);
         // The end of time has nanoseconds, which microseconds lose.
         let mut time = || match payload.get_i64() {
-            us if us == Timestamp::MAX.as_microsecond() => Timestamp::MAX,
-            us => from_us(us),
+            us if us == Timestamp::MAX.as_microsecond() => Some(Timestamp::MAX),
+            us => Timestamp::from_microsecond(us).ok(),
         };
-        let grant = Grant { camera: CameraId(Uuid::from_bytes(camera)), from: time(), to: time(), expires_at: time() };
+        let grant =
+            Grant { camera: CameraId(Uuid::from_bytes(camera)), from: time()?, to: time()?, expires_at: time()? };
         (now < grant.expires_at).then_some(grant)
     }
 }
@@ -82,6 +83,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    fn from_us(us: i64) -> Timestamp {
+        Timestamp::from_microsecond(us).unwrap()
+    }
 
     fn signer() -> Signer {
         let state = tempfile::tempdir().unwrap();

@@ -4,9 +4,6 @@
 //! `make test`. The camera link, datagrams and JPEG come from `larder-proto`. What is the hub's own is compiled here again from
 //! its sources: its modules stay private, and a fuzzer need not build the hub.
 
-#[path = "../../../daemon/src/clock.rs"]
-#[allow(dead_code, unreachable_pub, reason = "of the hub's module, only what its decoders need")]
-mod clock;
 #[path = "../../../daemon/src/secrets.rs"]
 #[allow(dead_code, unreachable_pub, reason = "of the hub's module, only what its decoders need")]
 mod secrets;

@@ -7,7 +7,7 @@ use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
 use super::grant_of_url::{Grant, Signer};
-use crate::{clock::from_us, input::Input, secrets::HubKey};
+use crate::{input::Input, secrets::HubKey};
 
 static SIGNER: LazyLock<Signer> = LazyLock::new(|| signer(0x5a));
 /// Signs nothing: what a fuzzer sees of our own MACs is of no use.
@@ -28,7 +28,7 @@ fn signer(key_byte: u8) -> Signer {
 /// A grant is what was signed, as long as it lasts; one character changed, and it is none.
 pub(crate) fn grant(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
-        assert_eq!(OTHER.read(text, from_us(i64::MIN)), None, "a grant that nobody signed");
+        assert_eq!(OTHER.read(text, Timestamp::MIN), None, "a grant that nobody signed");
     }
 
     let mut input = Input::new(data);
@@ -43,11 +43,12 @@ pub(crate) fn grant(data: &[u8]) {
     if let Ok(changed) = std::str::from_utf8(&changed)
         && changed != text
     {
-        assert_eq!(SIGNER.read(changed, from_us(i64::MIN)), None, "a changed grant");
+        assert_eq!(SIGNER.read(changed, Timestamp::MIN), None, "a changed grant");
     }
 }
 
-/// The last microsecond stands for the end of time, which has nanoseconds.
+/// The last microsecond stands for the end of time, which has nanoseconds; what is beyond either end, for that end.
 fn moment(us: i64) -> Timestamp {
-    if us < Timestamp::MAX.as_microsecond() { from_us(us) } else { Timestamp::MAX }
+    let end = if us < 0 { Timestamp::MIN } else { Timestamp::MAX };
+    Timestamp::from_microsecond(us).ok().filter(|_| us < Timestamp::MAX.as_microsecond()).unwrap_or(end)
 }
