@@ -1,6 +1,11 @@
 //! `GET /cameras/{camera}/stream.mjpeg`: for VLC, Home Assistant, OBS and `<img>`.
 
-use std::{convert::Infallible, time::Duration};
+use std::{
+    collections::HashMap,
+    convert::Infallible,
+    sync::{Arc, Mutex, PoisonError, Weak},
+    time::Duration,
+};
 
 use axum::{
     body::Body,
@@ -10,11 +15,11 @@ use axum::{
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
 use http::{Extensions, header};
+use larder_proto::wire::CameraId;
 use serde::Deserialize;
 use tokio::time::Instant;
-use tokio_util::sync::CancellationToken;
 
-use super::{Live, count::Count};
+use super::{Ending, Live, count::Count};
 use crate::{
     access::Caller,
     hub::{Frame, Viewer},
@@ -34,19 +39,67 @@ pub(super) struct Rate {
     fps: Option<f64>,
 }
 
+/// What all streams share; clones share it too.
+#[derive(Clone)]
+pub(super) struct Streams {
+    live: Live,
+    newest: Arc<Mutex<HashMap<CameraId, Weak<Newest>>>>,
+}
+
+/// A camera's newest part, made once for all who look: to chain head, picture and boundary costs each of them more than
+/// one copy costs them all. Gone with the last of them.
+#[derive(Default)]
+struct Newest(Mutex<Option<(u64, Bytes)>>);
+
 pub(super) async fn stream(
-    State(live): State<Live>,
+    State(streams): State<Streams>,
     Path(camera): Path<String>,
     Query(rate): Query<Rate>,
     extensions: Extensions,
 ) -> Result<Response, Refusal> {
     let revoked = Caller::of(&extensions)?.revoked.clone();
     let interval = interval(rate.fps)?;
-    let viewer = live.topic(&camera)?.viewer();
-    let (next_at, stop, count) = (Instant::now(), live.tasks.stopping(), Count::new("mjpeg"));
-    let source = Source { viewer, interval, next_at, stop, revoked, count };
+    let live = &streams.live;
+    let topic = live.topic(&camera)?;
+    let source = Source {
+        viewer: topic.viewer(),
+        newest: streams.newest(topic.camera()),
+        interval,
+        next_at: Instant::now(),
+        ending: live.ending(&revoked),
+        count: Count::new("mjpeg"),
+    };
     let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
     Ok((headers, Body::from_stream(parts(source))).into_response())
+}
+
+impl Streams {
+    pub(super) fn new(live: Live) -> Self {
+        Self { live, newest: Arc::default() }
+    }
+
+    fn newest(&self, camera: CameraId) -> Arc<Newest> {
+        let mut all = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(newest) = all.get(&camera).and_then(Weak::upgrade) {
+            return newest;
+        }
+        all.retain(|_, newest| newest.strong_count() > 0);
+        let newest = Arc::default();
+        all.insert(camera, Arc::downgrade(&newest));
+        newest
+    }
+}
+
+impl Newest {
+    fn part(&self, frame: &Frame) -> Bytes {
+        let mut newest = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*newest {
+            Some((sequence, part)) if *sequence == frame.sequence => part.clone(),
+            // Somebody slow must not take its place back from a newer one.
+            Some((sequence, _)) if *sequence > frame.sequence => part(frame),
+            _ => newest.insert((frame.sequence, part(frame))).1.clone(),
+        }
+    }
 }
 
 fn interval(fps: Option<f64>) -> Result<Duration, Refusal> {
@@ -61,46 +114,46 @@ fn interval(fps: Option<f64>) -> Result<Duration, Refusal> {
 fn parts(source: Source) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let frames = stream::unfold(source, async |mut source| {
         let part = source.next().await?;
-        Some((part, source))
+        Some((Ok(part), source))
     });
-    let first = stream::iter([Ok(Bytes::from_static(&BOUNDARY[2..]))]);
-    first.chain(frames.flat_map(|part| stream::iter(part.map(Ok))))
+    stream::iter([Ok(Bytes::from_static(&BOUNDARY[2..]))]).chain(frames)
 }
 
 struct Source {
     viewer: Viewer,
+    newest: Arc<Newest>,
     interval: Duration,
     /// When the next frame may be sent.
     next_at: Instant,
-    stop: CancellationToken,
-    revoked: CancellationToken,
+    ending: Ending,
     count: Count,
 }
 
 impl Source {
-    /// The next part: its head, the shared picture, the boundary. `None` at the end.
-    async fn next(&mut self) -> Option<[Bytes; 3]> {
-        let viewer = &mut self.viewer;
-        let next_at = self.next_at;
+    /// The next part. `None` at the end.
+    async fn next(&mut self) -> Option<Bytes> {
+        let Self { viewer, interval, next_at, ending, .. } = self;
         let newest = async {
-            tokio::time::sleep_until(next_at).await;
+            if !interval.is_zero() {
+                tokio::time::sleep_until(*next_at).await;
+            }
             viewer.next().await
         };
         let seen = tokio::select! {
             biased;
-            () = self.stop.cancelled() => None,
-            () = self.revoked.cancelled() => None,
+            Some(_) = ending.next() => None,
             seen = newest => seen,
         }?;
         self.count.frame(seen.skipped);
         // From the plan and not from now, so that the mean is the rate asked for; but no catching up after a pause.
         self.next_at = (self.next_at + self.interval).max(Instant::now());
-        let jpeg = seen.frame.jpeg.clone();
-        Some([head(&seen.frame), jpeg, Bytes::from_static(BOUNDARY)])
+        Some(self.newest.part(&seen.frame))
     }
 }
 
-fn head(frame: &Frame) -> Bytes {
+/// Head, picture, boundary.
+fn part(frame: &Frame) -> Bytes {
     let (len, captured_at) = (frame.jpeg.len(), frame.captured_at);
-    Bytes::from(format!("Content-Type: image/jpeg\r\nContent-Length: {len}\r\nX-Captured-At: {captured_at}\r\n\r\n"))
+    let head = format!("Content-Type: image/jpeg\r\nContent-Length: {len}\r\nX-Captured-At: {captured_at}\r\n\r\n");
+    [head.as_bytes(), &frame.jpeg, BOUNDARY].concat().into()
 }

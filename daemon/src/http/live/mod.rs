@@ -3,17 +3,22 @@
 //! All three read through a [`Viewer`](crate::hub::Viewer), so that a slow reader skips to the newest frame.
 
 mod count;
+mod handshake;
 mod mjpeg;
+mod peer;
+mod rfc6455;
 mod session;
 mod snapshot;
 mod socket;
 mod window;
 pub mod wire;
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
 use axum::{Router, routing::get};
+use futures_util::stream::FuturesUnordered;
 use larder_proto::wire::CameraId;
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock::Clock,
@@ -38,6 +43,11 @@ pub struct Live {
     pub tasks: Tasks,
 }
 
+/// Waits for a reason to end, which comes once. Kept in a set, which looks at it when it was woken and not each time the
+/// view is: looking takes locks that all views share.
+type Ending = FuturesUnordered<Waiting>;
+type Waiting = Pin<Box<dyn Future<Output = wire::CloseCode> + Send>>;
+
 /// Method and pattern of each route here.
 pub(super) const ROUTES: &[(&str, &str)] = &[
     ("GET", "/cameras/{camera}/live"),
@@ -49,7 +59,7 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
 pub(super) fn routes(live: Live) -> Router {
     Router::new()
         .route("/cameras/{camera}/live", get(socket::upgrade))
-        .route("/cameras/{camera}/stream.mjpeg", get(mjpeg::stream))
+        .route("/cameras/{camera}/stream.mjpeg", get(mjpeg::stream).with_state(mjpeg::Streams::new(live.clone())))
         .route("/cameras/{camera}/snapshot.jpg", get(snapshot::newest))
         .with_state(live)
 }
@@ -59,6 +69,19 @@ impl Live {
         let id =
             (self.find)(camera).ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {camera:?}")))?;
         Ok(self.hub.ensure(id))
+    }
+
+    /// Tells when every view, or those of this caller, must end.
+    fn ending(&self, revoked: &CancellationToken) -> Ending {
+        let (stop, revoked) = (self.tasks.stopping(), revoked.clone());
+        let ending: Waiting = Box::pin(async move {
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => wire::CloseCode::GoingAway,
+                () = revoked.cancelled() => wire::CloseCode::Revoked,
+            }
+        });
+        std::iter::once(ending).collect()
     }
 
     fn is_known(&self, camera: CameraId) -> bool {

@@ -2,14 +2,17 @@
 
 use std::time::Duration;
 
-use axum::extract::ws::{CloseFrame, Message, WebSocket};
+use bytes::Bytes;
+use futures_util::StreamExt as _;
 use larder_proto::wire::CameraId;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Live,
+    Ending, Live,
     count::Count,
+    peer::{Lost, Peer},
+    rfc6455::{DecodeError, Inbound, Opcode},
     window::{ACK_TIMEOUT, Window},
     wire::{self, CloseCode},
 };
@@ -19,18 +22,29 @@ use crate::hub::{Seen, Viewer};
 const PING: Duration = Duration::from_secs(15);
 /// Three pings unanswered: the peer is gone.
 const SILENCE: Duration = Duration::from_secs(45);
+/// How often a session looks at its clocks. All its limits are much longer.
+const TICK: Duration = Duration::from_secs(1);
 /// How long a peer has to take our close and send its own.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A session, from upgrade to close.
+///
+/// While frames flow, what the viewer says is read when the next frame would fill its window, and not as it comes: to
+/// wake and read for each acknowledgement would double the wake-ups and the system calls of the hub's busiest task. When
+/// the window is full, or no frame came for a tick, the viewer is heard at once.
 pub(super) struct Session {
-    pub(super) socket: WebSocket,
-    pub(super) camera: CameraId,
-    pub(super) viewer: Viewer,
-    pub(super) live: Live,
-    pub(super) revoked: CancellationToken,
-    pub(super) window: Window,
-    pub(super) count: Count,
+    peer: Peer,
+    camera: CameraId,
+    viewer: Viewer,
+    live: Live,
+    ending: Ending,
+    window: Window,
+    heard_at: Instant,
+    pinged_at: Instant,
+    /// No frame was sent since the last tick.
+    quiet: bool,
+    frames: u64,
+    count: Count,
 }
 
 /// Why a session ends.
@@ -41,10 +55,45 @@ enum End {
     Gone,
 }
 
+impl From<Lost> for End {
+    fn from(lost: Lost) -> Self {
+        match lost {
+            Lost::Gone => Self::Gone,
+            Lost::Broken(DecodeError::TooBig) => Self::Close(CloseCode::TooBig),
+            Lost::Broken(DecodeError::Protocol(rule)) => {
+                tracing::debug!(rule, "a viewer broke the WebSocket protocol");
+                Self::Close(CloseCode::ProtocolError)
+            }
+        }
+    }
+}
+
 impl Session {
+    pub(super) fn new(peer: Peer, camera: CameraId, viewer: Viewer, live: Live, revoked: CancellationToken) -> Self {
+        let now = Instant::now();
+        Self {
+            peer,
+            camera,
+            viewer,
+            ending: live.ending(&revoked),
+            live,
+            window: Window::default(),
+            heard_at: now,
+            pinged_at: now,
+            quiet: true,
+            frames: 0,
+            count: Count::new("websocket"),
+        }
+    }
+
     /// Runs until either side ends it; logs the end once.
     pub(super) async fn run(mut self) {
-        let (sent, end) = self.serve().await;
+        let mut ticks = ticks();
+        let end = loop {
+            if let Err(end) = self.step(&mut ticks).await {
+                break end;
+            }
+        };
         let (code, reason) = match end {
             End::Close(close) => {
                 self.close(close).await;
@@ -53,79 +102,81 @@ impl Session {
             End::Gone => (0, "the viewer left"),
         };
         self.count.ended(reason);
-        tracing::debug!(camera.id = %self.camera, close.code = code, reason, frames = sent, "a live view ended");
+        tracing::debug!(
+            camera.id = %self.camera, close.code = code, reason, frames = self.frames, "a live view ended"
+        );
     }
 
-    async fn serve(&mut self) -> (u64, End) {
-        let stop = self.live.tasks.stopping();
-        let revoked = self.revoked.clone();
-        let mut pings = pings();
-        let mut heard = Instant::now();
-        let mut sent = 0;
-        loop {
-            let deadline = self.window.deadline();
-            let event = tokio::select! {
-                biased;
-                () = stop.cancelled() => Event::End(End::Close(CloseCode::GoingAway)),
-                () = revoked.cancelled() => Event::End(End::Close(CloseCode::Revoked)),
-                message = self.socket.recv() => Event::Heard(message.and_then(Result::ok)),
-                () = until(deadline) => Event::End(End::Close(CloseCode::TooSlow)),
-                _ = pings.tick() => Event::Ping,
-                seen = self.viewer.next(), if self.window.is_open() => seen.map_or_else(|| Event::Ended, Event::Frame),
-            };
-            let step = match event {
-                Event::End(end) => Err(end),
-                Event::Heard(message) => {
-                    heard = Instant::now();
-                    self.hear(message)
-                }
-                Event::Ping if heard.elapsed() > SILENCE => Err(End::Close(CloseCode::TooSlow)),
-                Event::Ping => self.send(Message::Ping(bytes::Bytes::new())).await,
-                Event::Frame(seen) => {
-                    sent += 1;
-                    self.show(&seen).await
-                }
-                Event::Ended => Err(self.topic_ended()),
-            };
-            if let Err(end) = step {
-                return (sent, end);
-            }
+    async fn step(&mut self, ticks: &mut Interval) -> Result<(), End> {
+        let is_open = self.window.is_open();
+        tokio::select! {
+            biased;
+            Some(code) = self.ending.next() => Err(End::Close(code)),
+            message = self.peer.hear(), if self.quiet || !is_open => self.take(message?).await,
+            _ = ticks.tick() => self.tick().await,
+            seen = self.viewer.next(), if is_open => match seen {
+                Some(seen) => self.show(&seen).await,
+                None => Err(self.topic_ended()),
+            },
         }
     }
 
-    fn hear(&mut self, message: Option<Message>) -> Result<(), End> {
+    /// Looks at the clocks.
+    async fn tick(&mut self) -> Result<(), End> {
+        self.hear_all().await?;
+        self.quiet = true;
+        let too_slow = self.window.deadline().is_some_and(|deadline| deadline <= Instant::now());
+        if too_slow || self.heard_at.elapsed() > SILENCE {
+            return Err(End::Close(CloseCode::TooSlow));
+        }
+        if self.pinged_at.elapsed() >= PING {
+            self.pinged_at = Instant::now();
+            self.send_control(Opcode::Ping, Bytes::new()).await?;
+        }
+        Ok(())
+    }
+
+    /// Takes what the viewer has said up to now.
+    async fn hear_all(&mut self) -> Result<(), End> {
+        while let Some(message) = self.peer.heard()? {
+            self.take(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn take(&mut self, message: Inbound) -> Result<(), End> {
+        self.heard_at = Instant::now();
         match message {
-            Some(Message::Binary(bytes)) => match wire::decode_ack(&bytes) {
+            Inbound::Binary(bytes) => match wire::decode_ack(&bytes) {
                 Some(sequence) => self.window.acknowledged(sequence),
                 None => return Err(End::Close(CloseCode::Unsupported)),
             },
-            Some(Message::Text(_)) => return Err(End::Close(CloseCode::Unsupported)),
-            Some(Message::Ping(_) | Message::Pong(_)) => {}
-            Some(Message::Close(_)) | None => return Err(End::Gone),
+            Inbound::Text => return Err(End::Close(CloseCode::Unsupported)),
+            Inbound::Ping(content) => self.send_control(Opcode::Pong, content).await?,
+            Inbound::Pong => {}
+            Inbound::Close(content) => {
+                self.send_control(Opcode::Close, content).await?;
+                return Err(End::Gone);
+            }
         }
         Ok(())
     }
 
     async fn show(&mut self, seen: &Seen) -> Result<(), End> {
+        if self.window.is_nearly_full() {
+            self.hear_all().await?;
+        }
+        self.quiet = false;
+        self.frames += 1;
         self.count.frame(seen.skipped);
         self.window.sent(seen.frame.sequence);
-        let message = wire::encode(seen, self.live.clock.now());
-        self.send(Message::Binary(message)).await
+        let head = wire::head(seen, self.live.clock.now());
+        let sending = self.peer.send_picture(&head, seen.frame.jpeg.clone());
+        send(sending, &mut self.ending).await
     }
 
-    /// Sends, for as long as an acknowledgement may take; the end of the session does not wait for it.
-    async fn send(&mut self, message: Message) -> Result<(), End> {
-        let stop = self.live.tasks.stopping();
-        tokio::select! {
-            biased;
-            () = stop.cancelled() => Err(End::Close(CloseCode::GoingAway)),
-            () = self.revoked.cancelled() => Err(End::Close(CloseCode::Revoked)),
-            sent = tokio::time::timeout(ACK_TIMEOUT, self.socket.send(message)) => match sent {
-                Ok(Ok(())) => Ok(()),
-                Ok(Err(_)) => Err(End::Gone),
-                Err(_) => Err(End::Close(CloseCode::TooSlow)),
-            },
-        }
+    async fn send_control(&mut self, opcode: Opcode, content: Bytes) -> Result<(), End> {
+        send(self.peer.send_control(opcode, content), &mut self.ending).await
     }
 
     /// The hub ends topics when it stops and when a camera is removed.
@@ -137,10 +188,15 @@ impl Session {
     /// Says why, and gives the viewer a moment to answer: dropped at once, the kernel might reset the connection and
     /// the code would be lost.
     async fn close(&mut self, close: CloseCode) {
-        let frame = CloseFrame { code: close.code(), reason: close.reason().into() };
+        let content = [&close.code().to_be_bytes(), close.reason().as_bytes()].concat();
         let goodbye = async {
-            if self.socket.send(Message::Close(Some(frame))).await.is_ok() {
-                while let Some(Ok(_)) = self.socket.recv().await {}
+            if self.peer.send_control(Opcode::Close, content.into()).await.is_err() {
+                return;
+            }
+            while let Ok(message) = self.peer.hear().await {
+                if matches!(message, Inbound::Close(_)) {
+                    return;
+                }
             }
         };
         // A viewer that does not answer is dropped.
@@ -148,23 +204,22 @@ impl Session {
     }
 }
 
-enum Event {
-    End(End),
-    Heard(Option<Message>),
-    Ping,
-    Frame(Seen),
-    Ended,
-}
-
-fn pings() -> Interval {
-    let mut pings = tokio::time::interval_at(Instant::now() + PING, PING);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    pings
-}
-
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline).await,
-        None => std::future::pending().await,
+/// Sends, for as long as an acknowledgement may take; the end of the session does not wait for it. Sending is tried
+/// first: most often the socket takes it all at once, and then nothing else is looked at.
+async fn send(sending: impl Future<Output = std::io::Result<()>>, ending: &mut Ending) -> Result<(), End> {
+    tokio::select! {
+        biased;
+        sent = tokio::time::timeout(ACK_TIMEOUT, sending) => match sent {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::Close(CloseCode::TooSlow)),
+        },
+        Some(code) = ending.next() => Err(End::Close(code)),
     }
+}
+
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }

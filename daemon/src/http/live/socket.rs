@@ -1,45 +1,37 @@
 //! The upgrade of `GET /cameras/{camera}/live`.
 
 use axum::{
-    extract::{Path, State, WebSocketUpgrade},
+    extract::{Path, State},
     response::Response,
 };
 use http::{HeaderMap, Uri, header, request::Parts};
+use hyper::upgrade::OnUpgrade;
 
-use super::{Live, count::Count, session::Session, window::Window};
+use super::{Live, handshake, peer::Peer, session::Session};
 use crate::{
     access::Caller,
     outcome::{Kind, Refusal},
 };
 
-/// What a viewer may send at once: acknowledgements of 8 bytes, pongs of 125 at most.
-const MAX_MESSAGE: usize = 1024;
-
 pub(super) async fn upgrade(
     State(live): State<Live>,
     Path(camera): Path<String>,
-    parts: Parts,
-    upgrade: WebSocketUpgrade,
+    mut parts: Parts,
 ) -> Result<Response, Refusal> {
     let revoked = Caller::of(&parts.extensions)?.revoked.clone();
     check_origin(&parts.uri, &parts.headers)?;
     let topic = live.topic(&camera)?;
-    let (camera, viewer) = (topic.camera(), topic.viewer());
-    let tasks = live.tasks.clone();
-    let upgrade = upgrade.max_message_size(MAX_MESSAGE).max_frame_size(MAX_MESSAGE);
-    Ok(upgrade.on_upgrade(async move |socket| {
-        let session = Session {
-            socket,
-            camera,
-            viewer,
-            live,
-            revoked,
-            window: Window::default(),
-            count: Count::new("websocket"),
-        };
-        // An error means that the runtime is going away.
-        let _ = tasks.spawn(session.run()).await;
-    }))
+    let answer = handshake::answer(&parts.headers)?;
+    let upgrade = parts.extensions.remove::<OnUpgrade>();
+    let upgrade = upgrade.ok_or_else(|| Refusal::new(Kind::InvalidArgument, "this connection can't become another"))?;
+    let viewer = topic.viewer();
+    live.tasks.clone().spawn(async move {
+        match upgrade.await {
+            Ok(upgraded) => Session::new(Peer::new(upgraded), topic.camera(), viewer, live, revoked).run().await,
+            Err(error) => tracing::debug!(%error, "a live view was gone before it began"),
+        }
+    });
+    Ok(answer)
 }
 
 /// A page of another site must not open a socket with the cookie of this one: browsers send it along and leave the

@@ -286,6 +286,71 @@ async fn what_is_not_an_acknowledgement_ends_the_view() {
 }
 
 #[tokio::test]
+async fn what_breaks_the_web_socket_protocol_ends_the_view_with_its_code() {
+    let fixture = Fixture::new();
+    let too_long = [&[0x82, 0xfe, 0xff, 0xff][..], &[0; 100]].concat();
+    for (bytes, code) in [(vec![0x82, 0x08, 0, 0, 0, 0, 0, 0, 0, 1], 1002), (vec![0x80, 0x80], 1002), (too_long, 1009)]
+    {
+        let mut look = fixture.look().await;
+        look.0.get_mut().write_all(&bytes).await.expect("written");
+        assert_eq!(look.closed().await, code);
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_is_heard_while_frames_flow_and_while_none_do() {
+    let fixture = Fixture::new();
+    let mut look = fixture.look().await;
+    look.0.send(Message::Ping("quiet".into())).await.expect("sent");
+    assert_eq!(look.0.next().await.expect("a message").expect("no error"), Message::Pong("quiet".into()));
+    fixture.publish(1, picture(1));
+    look.frame().await;
+    // What is said now is read when the next frame is sent, or soon after; in pieces too.
+    look.0.send(Message::Ping("busy".into())).await.expect("sent");
+    let (mask, sequence) = ([0; 4], 1u64.to_be_bytes());
+    let pieces = [&[0x02, 0x83][..], &mask, &sequence[..3], &[0x80, 0x85], &mask, &sequence[3..]].concat();
+    look.0.get_mut().write_all(&pieces).await.expect("written");
+    fixture.publish(2, picture(2));
+    let first = look.next().await;
+    let second = look.next().await;
+    let (pong, frame) = if first.is_pong() { (first, second) } else { (second, first) };
+    assert_eq!((pong, frame.is_binary()), (Message::Pong("busy".into()), true));
+    for us in 3..=5 {
+        fixture.publish(us, picture(0));
+        assert_eq!(look.frame().await.sequence, us.unsigned_abs(), "the pieces were an acknowledgement");
+    }
+}
+
+#[tokio::test]
+async fn a_viewer_that_closes_is_answered_and_no_longer_counted() {
+    let fixture = Fixture::new();
+    let mut look = fixture.look().await;
+    fixture.publish(1, picture(1));
+    look.frame().await;
+    let goodbye = tungstenite::protocol::CloseFrame { code: 4321.into(), reason: "bye".into() };
+    look.0.send(Message::Close(Some(goodbye.clone()))).await.expect("sent");
+    assert_eq!(look.next().await, Message::Close(Some(goodbye)));
+    while fixture.hub.ensure(fixture.camera).snapshot().viewers > 0 {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn a_close_does_not_break_into_a_picture_that_is_half_sent() {
+    let fixture = Fixture::new();
+    let mut look = fixture.look().await;
+    // More than the sockets' buffers hold: the hub is in the middle of it when its caller is revoked.
+    let large = Bytes::from(vec![7; 12 << 20]);
+    fixture.publish(1, large.clone());
+    let mut some = [0; 1];
+    look.0.get_mut().peek(&mut some).await.expect("the beginning");
+    fixture.revoked.cancel();
+    let Message::Binary(message) = look.next().await else { panic!("not a frame") };
+    assert_eq!(message[wire::HEADER_LEN..], large);
+    assert_eq!(look.closed().await, 4003);
+}
+
+#[tokio::test]
 async fn a_page_of_another_site_may_not_look_and_ids_do_as_well_as_names() {
     let fixture = Fixture::new();
     assert_eq!(fixture.look_at("fridge", Some("https://evil.example")).await.err(), Some(403));

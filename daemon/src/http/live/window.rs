@@ -22,6 +22,11 @@ impl Window {
         self.sequences.len() < WINDOW
     }
 
+    /// Whether the next frame fills it.
+    pub(super) fn is_nearly_full(&self) -> bool {
+        self.sequences.len() + 1 >= WINDOW
+    }
+
     /// Notes a frame that was sent.
     pub(super) fn sent(&mut self, sequence: u64) {
         self.sequences.push(sequence);
@@ -54,6 +59,7 @@ mod tests {
         let mut window = Window::default();
         for sequence in [1, 2, 5, 9] {
             assert!(window.is_open());
+            assert_eq!(window.is_nearly_full(), sequence == 9);
             assert_eq!(window.deadline(), None);
             window.sent(sequence);
         }

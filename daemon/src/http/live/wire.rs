@@ -15,7 +15,6 @@
 //! Viewer to hub, one binary message of [`ACK_LEN`] bytes a frame: the sequence of a frame that was shown or passed
 //! over. At most [`WINDOW`] frames are unacknowledged. Text is never sent.
 
-use bytes::{BufMut as _, Bytes, BytesMut};
 use jiff::Timestamp;
 
 use crate::hub::Seen;
@@ -35,8 +34,12 @@ pub const WINDOW: usize = 4;
 pub enum CloseCode {
     /// The hub stops; try again soon (RFC 6455 7.4.1).
     GoingAway,
+    /// The viewer broke a rule of the protocol (RFC 6455 7.4.1).
+    ProtocolError,
     /// The viewer sent what is not an acknowledgement (RFC 6455 7.4.1).
     Unsupported,
+    /// The viewer sent a message longer than any of its may be (RFC 6455 7.4.1).
+    TooBig,
     /// The viewer acknowledged nothing for too long; try again, perhaps with a smaller picture.
     TooSlow,
     /// The viewer's access was revoked: sign in again.
@@ -50,7 +53,9 @@ impl CloseCode {
     pub fn code(self) -> u16 {
         match self {
             Self::GoingAway => 1001,
+            Self::ProtocolError => 1002,
             Self::Unsupported => 1003,
+            Self::TooBig => 1009,
             Self::TooSlow => 4001,
             Self::Revoked => 4003,
             Self::CameraRemoved => 4004,
@@ -61,7 +66,9 @@ impl CloseCode {
     pub fn reason(self) -> &'static str {
         match self {
             Self::GoingAway => "the hub stops",
+            Self::ProtocolError => "against the protocol",
             Self::Unsupported => "not an acknowledgement",
+            Self::TooBig => "too long a message",
             Self::TooSlow => "too slow",
             Self::Revoked => "access was revoked",
             Self::CameraRemoved => "the camera was removed",
@@ -69,19 +76,16 @@ impl CloseCode {
     }
 }
 
-/// A frame's message.
-pub fn encode(seen: &Seen, sent_at: Timestamp) -> Bytes {
+/// What stands before a frame's JPEG.
+pub fn head(seen: &Seen, sent_at: Timestamp) -> [u8; HEADER_LEN] {
     let frame = &seen.frame;
-    let mut message = BytesMut::with_capacity(HEADER_LEN + frame.jpeg.len());
-    message.put_u8(VERSION);
-    message.put_u8(0);
-    message.put_u16(0);
-    message.put_u32(u32::try_from(seen.skipped).unwrap_or(u32::MAX));
-    message.put_u64(frame.sequence);
-    message.put_i64(frame.captured_at.as_microsecond());
-    message.put_i64(sent_at.as_microsecond());
-    message.put_slice(&frame.jpeg);
-    message.freeze()
+    let mut head = [0; HEADER_LEN];
+    head[0] = VERSION;
+    head[4..8].copy_from_slice(&u32::try_from(seen.skipped).unwrap_or(u32::MAX).to_be_bytes());
+    head[8..16].copy_from_slice(&frame.sequence.to_be_bytes());
+    head[16..24].copy_from_slice(&frame.captured_at.as_microsecond().to_be_bytes());
+    head[24..].copy_from_slice(&sent_at.as_microsecond().to_be_bytes());
+    head
 }
 
 /// The sequence in an acknowledgement; `None` when it is not one.
@@ -92,6 +96,8 @@ pub fn decode_ack(message: &[u8]) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use std::sync::Arc;
+
+    use bytes::Bytes;
 
     use super::*;
     use crate::hub::Frame;
@@ -108,18 +114,17 @@ mod tests {
             jpeg: Bytes::from_static(&[0xFF, 0xD8, 0xFF, 0xD9]),
         };
         let seen = Seen { frame: Arc::new(frame), skipped: 3 };
-        let message = encode(&seen, Timestamp::from_microsecond(-1).expect("a time"));
+        let head = head(&seen, Timestamp::from_microsecond(-1).expect("a time"));
         let expected = [
             &[1, 0, 0, 0][..],
             &[0, 0, 0, 3],
             &[1, 2, 3, 4, 5, 6, 7, 8],
             &[0, 0, 0, 0, 0, 0x0F, 0x42, 0x40],
             &[0xFF; 8],
-            &[0xFF, 0xD8, 0xFF, 0xD9],
         ];
-        assert_eq!(message, expected.concat());
+        assert_eq!(head, *expected.concat());
         let many = Seen { skipped: u64::MAX, ..seen };
-        assert_eq!(encode(&many, Timestamp::UNIX_EPOCH)[4..8], [0xFF; 4]);
+        assert_eq!(super::head(&many, Timestamp::UNIX_EPOCH)[4..8], [0xFF; 4]);
     }
 
     #[test]
@@ -131,8 +136,8 @@ mod tests {
 
     #[test]
     fn close_codes_are_a_contract() {
-        use CloseCode::{CameraRemoved, GoingAway, Revoked, TooSlow, Unsupported};
-        let codes = [GoingAway, Unsupported, TooSlow, Revoked, CameraRemoved].map(CloseCode::code);
-        assert_eq!(codes, [1001, 1003, 4001, 4003, 4004]);
+        use CloseCode::{CameraRemoved, GoingAway, ProtocolError, Revoked, TooBig, TooSlow, Unsupported};
+        let codes = [GoingAway, ProtocolError, Unsupported, TooBig, TooSlow, Revoked, CameraRemoved];
+        assert_eq!(codes.map(CloseCode::code), [1001, 1002, 1003, 1009, 4001, 4003, 4004]);
     }
 }
