@@ -137,8 +137,11 @@ async fn film(Prepared { status, camera, key }: &Prepared, stop: &CancellationTo
     let id = camera.id.parse().map_err(|error| Failure::Other(format!("camera id \"{}\": {error}", camera.id)))?;
     let key = key_from_hex(key.trim())
         .ok_or_else(|| Failure::Other(format!("the key of {} is no key: remove its file", camera.name)))?;
-    let link = status.listeners.iter().find(|listener| listener.name == "camera_link");
-    let mut options = simulate::Options::new(here(link.map_or("", |link| &link.address)), id, key);
+    let listener = |name| status.listeners.iter().find(|listener| listener.name == name);
+    let link = listener("camera_link").map_or("", |link| &link.address);
+    let mut options = simulate::Options::new(here(link), id, key);
+    options.readings = listener("thermometers").map(|thermometers| here(&thermometers.address));
+    options.boot = simulate::starts();
     options.zone = jiff::tz::TimeZone::system();
     let report = simulate::run(options, stop.child_token(), |_progress| {}).await;
     report.map(drop).map_err(|error| Failure::Other(format!("the simulated camera gave up: {error}")))

@@ -19,6 +19,7 @@ pub struct Config {
     pub state: Option<PathBuf>,
     pub database: db::Config,
     pub camera_link: ingest::Config,
+    pub thermometers: ingest::thermometer::Config,
     pub recordings: recorder::Config,
     pub http: http::Config,
     pub grpc: rpc::Config,
@@ -86,6 +87,7 @@ impl Config {
         let complaints = [
             self.database.check(),
             self.camera_link.check(),
+            self.thermometers.check(),
             self.recordings.check(),
             self.http.check(),
             self.grpc.check(),
@@ -134,6 +136,7 @@ mod tests {
         for (table, keys) in [
             ("database", keys(&full.database)),
             ("camera_link", keys(&full.camera_link)),
+            ("thermometers", keys(&full.thermometers)),
             ("recordings", keys(&full.recordings)),
             ("http", keys(&full.http)),
             ("grpc", keys(&full.grpc)),
@@ -149,6 +152,7 @@ mod tests {
         assert_eq!(format!("{:?}", Config::default().grpc), format!("{:?}", example.grpc));
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
+        assert_eq!(format!("{:?}", Config::default().thermometers), format!("{:?}", example.thermometers));
     }
 
     /// The fields of a flat struct, from how it prints itself.

@@ -39,7 +39,7 @@ export async function startHub(): Promise<Hub> {
   const children: ChildProcess[] = [];
   const larderd = start('larderd', [
     `--state=${state}`,
-    ...['http.address', 'http.https_address', 'grpc.address', 'camera_link.address'].map(
+    ...['http.address', 'http.https_address', 'grpc.address', 'camera_link.address', 'thermometers.address'].map(
       (key) => `--set=${key}=127.0.0.1:0`,
     ),
   ]);

@@ -10,7 +10,7 @@ use larder_proto::wire::{
 };
 
 use super::{ClockStep, Faults, Options, Source, Stall, jpeg::Quality, session::is_size};
-use crate::{Failure, units};
+use crate::{Failure, clock, units};
 
 /// A camera that is a program.
 #[derive(Args, Clone)]
@@ -32,6 +32,9 @@ pub struct SimulateArgs {
     /// Where the hub takes cameras, host or host:port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub link: String,
+    /// Where the hub takes readings as datagrams, host:port; else they come in telemetry alone
+    #[arg(long, value_name = "ADDRESS")]
+    pub readings: Option<String>,
     /// Send the JPEG files of this folder, or this video file, instead of the drawn fridge
     #[arg(long, value_name = "PATH")]
     pub from: Option<PathBuf>,
@@ -125,6 +128,8 @@ impl SimulateArgs {
             fps: self.fps,
             quality: self.quality,
             telemetry: self.telemetry,
+            readings: self.readings,
+            boot: starts(),
             faults: Faults { corrupt, truncate, stall, drop_every, clock_step },
             frames: self.frames,
             duration: self.duration,
@@ -134,6 +139,11 @@ impl SimulateArgs {
             ..Options::new(with_port(&self.link), camera, key)
         })
     }
+}
+
+/// A board counts its starts in flash; a program takes the time, which rises too.
+pub fn starts() -> u32 {
+    u32::try_from(clock::now().as_second()).unwrap_or(u32::MAX)
 }
 
 /// Reads a key as `larderctl camera add` prints it.

@@ -13,6 +13,7 @@ use super::{
     pictures::Pictures,
     scene::Dice,
     session::{End, Running},
+    thermometer::{Clockwork, Thermometer},
     vitals::{self, Counts},
 };
 
@@ -28,8 +29,8 @@ pub(super) struct Camera {
     pub(super) dice: Dice,
     /// When the program began.
     pub(super) switched_on: Instant,
-    /// When the board last started: its clock counts from here.
-    booted: Instant,
+    /// When the board last started: its clock counts from there.
+    clockwork: Clockwork,
     /// The end of the last silence.
     pub(super) stalled: Instant,
     dial: Dial,
@@ -51,7 +52,8 @@ pub async fn run(
     // A child token, so that the end by time does not stop the caller's other tasks.
     let stop = stop.child_token();
     let ended = {
-        let life = camera.live(&stop, &progress);
+        let thermometer = camera.thermometer();
+        let life = beside(thermometer, camera.live(&stop, &progress));
         tokio::pin!(life);
         match duration {
             None => life.await,
@@ -68,6 +70,17 @@ pub async fn run(
     ended.map(|()| camera.report)
 }
 
+/// What `life` comes to, with the thermometer sending meanwhile.
+async fn beside<T>(thermometer: Option<Thermometer>, life: impl Future<Output = T>) -> T {
+    let Some(thermometer) = thermometer else { return life.await };
+    tokio::select! {
+        biased;
+        ended = life => ended,
+        // It never ends.
+        () = async { thermometer.run().await; std::future::pending().await } => std::future::pending().await,
+    }
+}
+
 impl Camera {
     fn new(options: Options) -> Result<Self, Error> {
         let pictures = Pictures::start(options.source.clone(), options.seed)?;
@@ -78,11 +91,17 @@ impl Camera {
             report: Report::default(),
             dice: Dice::new(options.seed),
             switched_on: now,
-            booted: now,
+            clockwork: Clockwork::new(options.boot),
             stalled: now,
             dial: Dial::new(options.camera, options.key),
             options,
         })
+    }
+
+    fn thermometer(&self) -> Option<Thermometer> {
+        let to = self.options.readings.clone()?;
+        let Options { camera, key, faults, .. } = self.options;
+        Some(Thermometer { to, camera, key, faults, clockwork: self.clockwork.clone() })
     }
 
     async fn live(&mut self, stop: &CancellationToken, progress: &impl Fn(Progress)) -> Result<(), Error> {
@@ -121,6 +140,8 @@ impl Camera {
     /// One session. `None` when it was stopped before it stood.
     async fn session(&mut self, stop: &CancellationToken, progress: &impl Fn(Progress)) -> Result<Option<End>, Error> {
         let t_us = self.clock_us();
+        self.dial.boot = self.clockwork.start().boot;
+        self.dial.reading_mark = self.clockwork.mark();
         let link = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(None),
@@ -137,9 +158,8 @@ impl Camera {
     }
 
     fn reboot(&mut self) {
-        self.booted = Instant::now();
+        self.clockwork.reboot();
         self.counts = Counts::default();
-        self.dial.boot = self.dial.boot.wrapping_add(1);
         self.dial.reset_reason = ResetReason::SOFTWARE;
     }
 
@@ -149,14 +169,14 @@ impl Camera {
     }
 
     pub(super) fn clock_us_at(&self, instant: Instant) -> u64 {
-        let since = instant.saturating_duration_since(self.booted).as_micros();
+        let since = instant.saturating_duration_since(self.clockwork.start().booted).as_micros();
         let since = u64::try_from(since).unwrap_or(u64::MAX);
         self.options.faults.clock_step.map_or(since, |step| step.apply(since))
     }
 
     pub(super) fn telemetry(&self) -> Telemetry {
         let now = Instant::now();
-        let uptime = now.saturating_duration_since(self.booted);
+        let uptime = now.saturating_duration_since(self.clockwork.start().booted);
         let uptime_us = u64::try_from(uptime.as_micros()).unwrap_or(u64::MAX);
         let shift_us = self.clock_us_at(now).wrapping_sub(uptime_us).cast_signed();
         vitals::telemetry(uptime, shift_us, &self.counts, self.dial.reset_reason)

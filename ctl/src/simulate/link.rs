@@ -38,6 +38,8 @@ pub struct Dial {
     pub key: [u8; KEY_LEN],
     /// Counts its starts.
     pub boot: u32,
+    /// The newest datagram that its thermometer has sent.
+    pub reading_mark: ReadingMark,
     /// Why it started last.
     pub reset_reason: ResetReason,
 }
@@ -45,7 +47,7 @@ pub struct Dial {
 impl Dial {
     /// A camera at its first start.
     pub fn new(camera: CameraId, key: [u8; KEY_LEN]) -> Self {
-        Self { camera, key, boot: 1, reset_reason: ResetReason::POWER_ON }
+        Self { camera, key, boot: 1, reading_mark: ReadingMark::default(), reset_reason: ResetReason::POWER_ON }
     }
 }
 
@@ -296,7 +298,7 @@ fn hello(dial: &Dial) -> Result<Hello, LinkError> {
         camera: dial.camera,
         nonce,
         boot: dial.boot,
-        reading_mark: ReadingMark::default(),
+        reading_mark: dial.reading_mark,
         capabilities: Capabilities(Capabilities::FLASH.0 | Capabilities::THERMOMETER.0),
         reset_reason: dial.reset_reason,
         camera_state: CameraState::default(),

@@ -22,6 +22,7 @@ mod scene;
 mod session;
 #[cfg(test)]
 mod tests;
+mod thermometer;
 mod video;
 mod vitals;
 
@@ -33,7 +34,7 @@ use larder_proto::wire::{
     camera::{AckResult, KEY_LEN, Size},
 };
 
-pub use args::{FaultArgs, SimulateArgs, key_from_hex};
+pub use args::{FaultArgs, SimulateArgs, key_from_hex, starts};
 pub use camera::run;
 pub use command::execute;
 pub use faults::{ClockStep, Faults, Stall};
@@ -81,6 +82,10 @@ pub struct Options {
     pub quality: Option<jpeg::Quality>,
     /// How often telemetry is sent, whatever the hub wants.
     pub telemetry: Option<Duration>,
+    /// Where readings go as datagrams, host and port. `None`: they come in telemetry alone.
+    pub readings: Option<String>,
+    /// Counts its starts; must be higher than at any time before, as a real board's is.
+    pub boot: u32,
     /// What goes wrong.
     pub faults: Faults,
     /// Ends after so many pictures.
@@ -107,6 +112,8 @@ impl Options {
             fps: None,
             quality: None,
             telemetry: None,
+            readings: None,
+            boot: 1,
             faults: Faults::default(),
             frames: None,
             duration: None,

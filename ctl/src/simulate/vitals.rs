@@ -5,7 +5,7 @@ use std::time::Duration;
 use larder_proto::wire::camera::{MilliCelsius, Reading, ResetReason, Telemetry};
 
 /// How often the thermometer is read, as a real board does.
-const READING_INTERVAL_US: u64 = 30_000_000;
+const READING_INTERVAL: Duration = Duration::from_secs(30);
 
 /// Pictures counted since the camera's start.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
@@ -22,7 +22,7 @@ pub(super) struct Counts {
 pub(super) fn telemetry(uptime: Duration, shift_us: i64, counts: &Counts, reset_reason: ResetReason) -> Telemetry {
     let seconds = uptime.as_secs_f64();
     let heap = 148_000 + whole(9_000.0 * (seconds / 17.0).sin()) + whole(4_000.0 * (seconds / 3.1).sin());
-    let read_us = u64::try_from(uptime.as_micros()).unwrap_or(u64::MAX) / READING_INTERVAL_US * READING_INTERVAL_US;
+    let newest = reading(reading_at(uptime));
     Telemetry {
         uptime,
         heap_free_bytes: heap.unsigned_abs(),
@@ -39,14 +39,30 @@ pub(super) fn telemetry(uptime: Duration, shift_us: i64, counts: &Counts, reset_
         frames_corrupt: counts.corrupt,
         longest_send_stall: counts.longest_send_stall,
         reconnects: counts.reconnects,
-        sensors: vec![Reading {
-            index: 0,
-            seq: u32::try_from(read_us / READING_INTERVAL_US).unwrap_or(u32::MAX),
-            t_us: read_us.saturating_add_signed(shift_us),
-            value: Some(fridge(Duration::from_micros(read_us))),
-            error_count: 0,
-        }],
+        sensors: vec![Reading { t_us: newest.t_us.saturating_add_signed(shift_us), ..newest }],
         pace: None,
+    }
+}
+
+/// The newest reading there is at `uptime`, counted from 0.
+pub(super) fn reading_at(uptime: Duration) -> u32 {
+    u32::try_from(uptime.as_secs() / READING_INTERVAL.as_secs()).unwrap_or(u32::MAX)
+}
+
+/// When a reading is made, since the start.
+pub(super) fn time_of(reading: u32) -> Duration {
+    READING_INTERVAL * reading
+}
+
+/// A reading of the fridge's thermometer, the same each time it is asked for.
+pub(super) fn reading(number: u32) -> Reading {
+    let at = time_of(number);
+    Reading {
+        index: 0,
+        seq: number.saturating_add(1),
+        t_us: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
+        value: Some(fridge(at)),
+        error_count: 0,
     }
 }
 
@@ -73,7 +89,7 @@ mod tests {
     fn the_thermometer_is_read_every_thirty_seconds() {
         assert_eq!(at(31).sensors, at(59).sensors);
         let (first, second) = (at(59).sensors[0], at(60).sensors[0]);
-        assert_eq!((first.seq, first.t_us, second.seq, second.t_us), (1, 30_000_000, 2, 60_000_000));
+        assert_eq!((first.seq, first.t_us, second.seq, second.t_us), (2, 30_000_000, 3, 60_000_000));
     }
 
     #[test]

@@ -32,7 +32,10 @@ use crate::{
     events::Events,
     http::listen,
     hub::Hub,
-    ingest,
+    ingest::{
+        self, Ingest,
+        thermometer::{self, Thermometer},
+    },
     recorder::{self, Recorder},
     recordings, repeats,
     secrets::HubKey,
@@ -64,6 +67,8 @@ pub struct Addresses {
     pub https: SocketAddr,
     pub grpc: SocketAddr,
     pub camera_link: SocketAddr,
+    pub thermometers: SocketAddr,
+    pub thermometers_text: Option<SocketAddr>,
     pub socket: PathBuf,
 }
 
@@ -125,11 +130,23 @@ impl App {
             state: state.clone(),
         })
         .await?;
+        let thermometer = thermometer::start(
+            &config.thermometers,
+            thermometer::Deps {
+                temperatures: temperatures.clone(),
+                cameras: Arc::new(directory.clone()),
+                clock: clock.clone(),
+                tasks: sources.clone(),
+                state: state.clone(),
+            },
+        )
+        .await?;
         let ingest = ingest::start(
             config.camera_link.clone(),
             ingest::Deps {
                 hub: hub.clone(),
                 cameras: Arc::new(directory.clone()),
+                probes: thermometer.probes(),
                 clock: clock.clone(),
                 events: events.clone(),
                 tasks: sources.clone(),
@@ -137,7 +154,7 @@ impl App {
         )
         .await?;
 
-        let addresses = places.addresses(ingest.address())?;
+        let addresses = places.addresses(&ingest, &thermometer)?;
         let shared = Shared {
             config,
             clock,
@@ -207,13 +224,15 @@ impl Places {
         })
     }
 
-    fn addresses(&self, camera_link: SocketAddr) -> anyhow::Result<Addresses> {
+    fn addresses(&self, ingest: &Ingest, thermometer: &Thermometer) -> anyhow::Result<Addresses> {
         let address = |bound: &listen::Bound| bound.address().context("a listener without an address");
         Ok(Addresses {
             http: address(&self.http)?,
             https: address(&self.https)?,
             grpc: address(&self.grpc)?,
-            camera_link,
+            camera_link: ingest.address(),
+            thermometers: thermometer.address(),
+            thermometers_text: thermometer.text_address(),
             socket: self.socket_path.clone(),
         })
     }
@@ -226,6 +245,7 @@ impl Addresses {
             https.address = %self.https,
             grpc.address = %self.grpc,
             camera_link.address = %self.camera_link,
+            thermometers.address = %self.thermometers,
             socket.path = %self.socket.display(),
             "larderd is ready"
         );
@@ -233,13 +253,16 @@ impl Addresses {
 
     /// By name, for people.
     fn listed(&self) -> Vec<(&'static str, String)> {
-        vec![
+        let mut listed = vec![
             ("http", self.http.to_string()),
             ("https", self.https.to_string()),
             ("grpc", self.grpc.to_string()),
             ("camera_link", self.camera_link.to_string()),
+            ("thermometers", self.thermometers.to_string()),
             ("socket", self.socket.display().to_string()),
-        ]
+        ];
+        listed.extend(self.thermometers_text.map(|address| ("thermometers_text", address.to_string())));
+        listed
     }
 }
 

@@ -58,6 +58,11 @@ impl ClockMap {
         self.remember(received_us, i128::from(received_us) - i128::from(t_us));
     }
 
+    /// What is added to the camera's time now, for what comes by another way. `None`: nothing was learned yet.
+    pub(super) fn offset(&self) -> Option<i64> {
+        self.least.front().and_then(|(_, least)| i64::try_from(*least).ok())
+    }
+
     /// Forgets everything but where it was, so that times go on rising. For a step of the camera's clock.
     fn restart(&mut self) {
         self.least.clear();

@@ -205,6 +205,7 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let info = SessionInfo { address: peer.to_string(), firmware_version: hello.firmware_version.clone() };
     let (place, publisher, before) = shared.registry.take(camera, outbox.clone(), || topic.publisher(info));
     shared.took_over(camera, peer, before);
+    shared.probes.hello(camera, hello.boot, hello.reading_mark);
     tracing::info!(
         camera.id = %camera, camera.address = %peer, camera.firmware = hello.firmware_version,
         camera.reset_reason = hello.reset_reason.name(), "a camera is connected"
@@ -217,7 +218,8 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let writer = Writer { stream: write_half, outgoing, queued, pings: pings.clone() };
     let (finish, finished) = oneshot::channel();
     let mut writing = pin!(writer.run(welcome(shared, &wanted), shared.config.ping_interval(), finished));
-    let parts = Parts { camera, incoming, outbox, pings, publisher, topic, place, key, wanted, changes };
+    let parts =
+        Parts { camera, boot: hello.boot, incoming, outbox, pings, publisher, topic, place, key, wanted, changes };
     let mut reader = Reader::new(Arc::clone(shared), read_half, stranger.buffer, parts);
     let (ended, is_writing) = tokio::select! {
         biased;

@@ -17,6 +17,8 @@ use super::{
 };
 use crate::{addresses::Claims, parts::Trouble};
 
+/// What sets the camera link's address.
+pub(super) const KEY: &str = "camera_link.address";
 /// A burst of cameras after a power cut waits here, not in their back-off.
 const BACKLOG: i32 = 1024;
 /// A pause after a failed accept, mostly for want of file descriptors.
@@ -28,17 +30,24 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// Silence after which the kernel asks whether the peer is there, between two questions, and how many.
 const KEEPALIVE: (Duration, Duration, u32) = (Duration::from_secs(10), Duration::from_secs(5), 3);
 
-/// Why the camera link can't be listened on.
+/// Why a port of the cameras can't be had.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// Another program, or another larderd, has the port.
-    #[error("port {0} is taken: set camera_link.address or stop the other program")]
-    Taken(u16),
+    #[error("port {port} is taken: set {key} or stop the other program")]
+    Taken {
+        /// Which.
+        port: u16,
+        /// What sets it.
+        key: &'static str,
+    },
     /// The address can't be listened on.
-    #[error("cannot listen on {address} (camera_link.address)")]
+    #[error("cannot listen on {address} ({key})")]
     Address {
         /// Which.
         address: SocketAddr,
+        /// What sets it.
+        key: &'static str,
         /// Why.
         #[source]
         source: io::Error,
@@ -46,10 +55,16 @@ pub enum StartError {
 }
 
 pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    open(address).map_err(|source| match source.kind() {
-        io::ErrorKind::AddrInUse => StartError::Taken(address.port()),
-        _ => StartError::Address { address, source },
-    })
+    open(address).map_err(|source| StartError::of(address, KEY, source))
+}
+
+impl StartError {
+    pub(super) fn of(address: SocketAddr, key: &'static str, source: io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::AddrInUse => Self::Taken { port: address.port(), key },
+            _ => Self::Address { address, key, source },
+        }
+    }
 }
 
 fn open(address: SocketAddr) -> io::Result<TcpListener> {

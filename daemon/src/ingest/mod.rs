@@ -3,6 +3,7 @@
 //! `listener` takes connections within limits; `connection` proves who it is and then runs a `reader` and a `writer`
 //! side by side; `registry` knows the sessions that stand. A frame's way: `reader` (sequence, MAC), `wire::jpeg`
 //! (structure), `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher). Nothing on it waits.
+//! [`thermometer`] takes temperatures in.
 
 mod bucket;
 mod clock_map;
@@ -12,6 +13,7 @@ mod listener;
 mod reader;
 mod registry;
 mod sampler;
+pub mod thermometer;
 mod troubles;
 mod writer;
 
@@ -91,6 +93,8 @@ pub struct Deps {
     pub hub: Hub,
     /// Who may connect.
     pub cameras: Arc<dyn Cameras>,
+    /// Where the readings of their telemetry go.
+    pub probes: thermometer::Probes,
     /// What time it is.
     pub clock: Clock,
     /// Where refusals are told.
@@ -104,6 +108,7 @@ struct Shared {
     config: Config,
     hub: Hub,
     cameras: Arc<dyn Cameras>,
+    probes: thermometer::Probes,
     clock: Clock,
     events: Events,
     tasks: Tasks,
@@ -127,8 +132,9 @@ pub struct Ingest {
 /// When the address can't be listened on.
 pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let listener = listener::bind(config.address)?;
-    let address = listener.local_addr().map_err(|source| StartError::Address { address: config.address, source })?;
-    let Deps { hub, cameras, clock, events, tasks } = deps;
+    let unknown = |source| StartError::of(config.address, listener::KEY, source);
+    let address = listener.local_addr().map_err(unknown)?;
+    let Deps { hub, cameras, probes, clock, events, tasks } = deps;
     let registry = registry::Registry::default();
     let (troubles, trouble) = (Repeats::default(), Recent::default());
     tasks.spawn_until_stop(troubles.clone().tell_counts());
@@ -136,6 +142,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
         config,
         hub,
         cameras,
+        probes,
         clock,
         events,
         registry: registry.clone(),

@@ -20,6 +20,7 @@ use super::{
     bucket::Bucket,
     clock_map::ClockMap,
     registry::{ControlError, Outbox, Place},
+    thermometer::SessionClock,
     writer::Pings,
 };
 use crate::{
@@ -114,6 +115,8 @@ impl From<DecodeError> for Ended {
 /// What a proven session has.
 pub(super) struct Parts {
     pub(super) camera: CameraId,
+    /// Which of its starts this is.
+    pub(super) boot: u32,
     pub(super) incoming: Incoming,
     pub(super) outbox: Outbox,
     pub(super) pings: Pings,
@@ -252,7 +255,13 @@ impl Reader {
                 metrics::counter!("larder_camera_messages_passed_over_total").increment(1);
                 tracing::debug!(camera.id = %self.parts.camera, message.kind = code, "a message was passed over");
             }
-            Received::Message(Message::Telemetry(telemetry)) => self.parts.publisher.telemetry(telemetry),
+            Received::Message(Message::Telemetry(telemetry)) => {
+                if let Some(offset_us) = self.clock_map.offset() {
+                    let clock = SessionClock { boot: self.parts.boot, epoch: self.clock_epoch, offset_us };
+                    self.shared.probes.telemetry(self.parts.camera, clock, &telemetry.sensors);
+                }
+                self.parts.publisher.telemetry(telemetry);
+            }
             Received::Message(Message::Ack(ack)) => {
                 let id = ack.id;
                 if !self.parts.outbox.acknowledge(ack) {

@@ -9,18 +9,22 @@ use std::{
 use bytes::{Bytes, BytesMut};
 use larder_ctl::simulate::{Dial, Link, LinkError};
 use larder_proto::wire::camera::{
-    AckResult, CameraHandshake, CameraState, Capabilities, Hello, Kind, Limits, MAGIC, Message, NONCE_LEN, ReadingMark,
-    ResetReason, Telemetry, VERSION, decode,
+    AckResult, CameraHandshake, CameraState, Capabilities, Hello, Kind, Limits, MAGIC, Message, MilliCelsius,
+    NONCE_LEN, Reading, ReadingMark, ResetReason, Telemetry, VERSION, decode,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::TcpStream,
 };
 
-use super::*;
+use super::{
+    thermometer::{Probes, testing::Heap},
+    *,
+};
 use crate::{
     events,
     hub::{Presence, Snapshot, Viewer},
+    temperatures::Source,
 };
 
 /// Cameras that a test changes as it likes.
@@ -65,6 +69,7 @@ struct Bench {
     hub: Hub,
     cameras: Arc<List>,
     camera: CameraId,
+    heap: Arc<Heap>,
     events: Events,
     tasks: Tasks,
 }
@@ -79,17 +84,19 @@ impl Bench {
         let events = Events::new(clock.clone());
         let hub = Hub::new(clock.clone(), events.clone());
         let (cameras, camera, tasks) = (Arc::<List>::default(), CameraId::random(), Tasks::new());
+        let heap = Arc::<Heap>::default();
         cameras.set(camera, KEY, WANTED);
         let deps = Deps {
             hub: hub.clone(),
             cameras: Arc::clone(&cameras) as Arc<dyn Cameras>,
+            probes: Probes::new(Arc::<Heap>::clone(&heap), clock.clone(), HashMap::new()),
             clock,
             events: events.clone(),
             tasks: tasks.clone(),
         };
         let config = Config { address: ([127, 0, 0, 1], 0).into(), ..config };
         let ingest = start(config, deps).await.expect("listens");
-        Self { ingest, hub, cameras, camera, events, tasks }
+        Self { ingest, hub, cameras, camera, heap, events, tasks }
     }
 
     async fn dial(&self, key: [u8; 32]) -> Result<Link, LinkError> {
@@ -443,4 +450,29 @@ async fn a_silent_session_ends_and_a_ping_keeps_it_alive() {
     assert!(matches!(ended, Some(LinkError::Bye(ByeReason::Idle))), "{ended:?}");
     // PINGs at 0, 5 .. 25 s were answered; 15 s later it was over.
     assert!((39_000..42_000).contains(&elapsed.as_millis()), "{elapsed:?}");
+}
+
+#[tokio::test]
+async fn readings_of_telemetry_are_dated_by_the_sessions_clock_and_come_once() {
+    let bench = Bench::new().await;
+    let mut link = bench.connect().await;
+    let reading = |seq: u32, t_us| Reading { index: 2, seq, t_us, value: Some(MilliCelsius(4_500)), error_count: 0 };
+    let telemetry = |sensors| Telemetry { sensors, ..Telemetry::default() };
+    let before = Clock::new().now();
+    for (sensors, t_us) in [(vec![reading(1, 1_000_000)], 3_000_000), (vec![reading(1, 1_000_000)], 3_000_100)] {
+        link.send_telemetry(telemetry(sensors), t_us).await.unwrap();
+    }
+    link.send_telemetry(telemetry(vec![reading(2, 3_000_200)]), 3_000_200).await.unwrap();
+    let mut heard = Vec::new();
+    let both = async {
+        while heard.len() < 2 {
+            heard.extend(bench.heap.take());
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(10), both).await.expect("two readings");
+    assert_eq!(heard[0].source, Source::Probe { camera: bench.camera, index: 2 });
+    let apart = heard[1].captured_at.duration_since(heard[0].captured_at).as_micros();
+    assert!((1_900_000..2_100_000).contains(&apart), "captured {apart} µs apart");
+    assert!(heard[0].captured_at < before, "two seconds before it was sent");
 }

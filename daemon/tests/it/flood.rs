@@ -35,7 +35,8 @@ impl Larderd {
         let log = fs::File::create(state.join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
         command.arg("--state").arg(state).args(["--set", "recordings.free_mib=16"]);
-        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address"] {
+        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
+        {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
         Self(command.env_remove("LARDER_LOG").stdout(Stdio::null()).stderr(log).spawn().unwrap())

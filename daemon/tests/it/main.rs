@@ -22,3 +22,4 @@ mod process;
 mod recording;
 mod soak;
 mod support;
+mod thermometers;

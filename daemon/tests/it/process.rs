@@ -48,7 +48,7 @@ impl Daemon {
         let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
         command.arg("--state").arg(state).args(["--set", "recordings.free_mib=16"]);
         command.env("NOTIFY_SOCKET", state.join("notify")).env("WATCHDOG_USEC", "400000");
-        for key in ["http.address", "http.https_address", "grpc.address"] {
+        for key in ["http.address", "http.https_address", "grpc.address", "thermometers.address"] {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
         command.arg("--set").arg(format!("camera_link.address=127.0.0.1:{link_port}"));

@@ -85,6 +85,10 @@ pub const METRICS: &[Metric] = &[
     counter("larder_camera_reading_paused_total", &[], "times a camera that says too much was made to wait"),
     gauge("larder_camera_sessions", &[], "cameras that are connected and proven"),
     counter("larder_camera_sessions_ended_total", &["reason"], "sessions of cameras that ended"),
+    // Thermometers.
+    counter("larder_reading_datagrams_total", &[], "datagrams with temperatures that came"),
+    counter("larder_reading_datagrams_refused_total", &["reason"], "datagrams with temperatures that were refused"),
+    counter("larder_readings_total", &["way", "outcome"], "readings of temperatures that were handed on"),
     // The recorder.
     counter("larder_tap_frames_missed_total", &[], "frames the recorder lost because its queue was full"),
     counter("larder_recorder_frames_dropped_total", &[], "frames not recorded for sharing a millisecond with others"),

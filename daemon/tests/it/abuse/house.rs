@@ -55,7 +55,8 @@ impl House {
         let log = fs::File::create(state.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
         command.arg("--state").arg(state.path()).args(["--set", "recordings.free_mib=16"]);
-        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address"] {
+        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
+        {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
         for setting in settings {

@@ -138,10 +138,11 @@ pub(crate) async fn over_socket(path: &Path) -> Channel {
 
 /// A hub's configuration: free ports on loopback, and these settings.
 pub(crate) fn state_config(state: &Path, settings: &[String]) -> Config {
-    let mut all: Vec<String> = ["http.address", "http.https_address", "grpc.address", "camera_link.address"]
-        .iter()
-        .map(|key| format!("{key}=127.0.0.1:0"))
-        .collect();
+    let mut all: Vec<String> =
+        ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
+            .iter()
+            .map(|key| format!("{key}=127.0.0.1:0"))
+            .collect();
     // The machine may be nearly full; the floor has tests of its own.
     all.push("recordings.free_mib=16".to_owned());
     all.extend_from_slice(settings);
