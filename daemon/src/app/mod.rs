@@ -72,6 +72,46 @@ pub struct Addresses {
     pub socket: PathBuf,
 }
 
+/// What cameras and thermometers come in by.
+struct Doors<'a> {
+    config: &'a Config,
+    state: &'a Path,
+    hub: &'a Hub,
+    directory: &'a Directory,
+    temperatures: &'a Temperatures,
+    clock: &'a Clock,
+}
+
+impl Doors<'_> {
+    async fn open(&self, events: &Events, tasks: &Tasks) -> anyhow::Result<(Ingest, Thermometer)> {
+        let cameras: Arc<dyn ingest::Cameras> = Arc::new(self.directory.clone());
+        let thermometer = thermometer::start(
+            &self.config.thermometers,
+            thermometer::Deps {
+                temperatures: self.temperatures.clone(),
+                cameras: Arc::clone(&cameras),
+                clock: self.clock.clone(),
+                tasks: tasks.clone(),
+                state: self.state.to_owned(),
+            },
+        )
+        .await?;
+        let ingest = ingest::start(
+            self.config.camera_link.clone(),
+            ingest::Deps {
+                hub: self.hub.clone(),
+                cameras,
+                probes: thermometer.probes(),
+                clock: self.clock.clone(),
+                events: events.clone(),
+                tasks: tasks.clone(),
+            },
+        )
+        .await?;
+        Ok((ingest, thermometer))
+    }
+}
+
 /// Places that are taken before anything slow starts, so that a taken port is told at once.
 struct Places {
     http: listen::Bound,
@@ -130,29 +170,15 @@ impl App {
             state: state.clone(),
         })
         .await?;
-        let thermometer = thermometer::start(
-            &config.thermometers,
-            thermometer::Deps {
-                temperatures: temperatures.clone(),
-                cameras: Arc::new(directory.clone()),
-                clock: clock.clone(),
-                tasks: sources.clone(),
-                state: state.clone(),
-            },
-        )
-        .await?;
-        let ingest = ingest::start(
-            config.camera_link.clone(),
-            ingest::Deps {
-                hub: hub.clone(),
-                cameras: Arc::new(directory.clone()),
-                probes: thermometer.probes(),
-                clock: clock.clone(),
-                events: events.clone(),
-                tasks: sources.clone(),
-            },
-        )
-        .await?;
+        let doors = Doors {
+            config: &config,
+            state: &state,
+            hub: &hub,
+            directory: &directory,
+            temperatures: &temperatures,
+            clock: &clock,
+        };
+        let (ingest, thermometer) = doors.open(&events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
         let shared = Shared {

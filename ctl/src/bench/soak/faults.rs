@@ -13,10 +13,15 @@ use tokio::time::{Instant, sleep};
 use super::super::process::Process;
 use crate::simulate::Dice;
 
-/// Between two faults.
-const PAUSE_SECONDS: (u32, u32) = (2, 8);
+/// Between two of the first faults, which a short storm consists of.
+const FIRST_PAUSES: (u32, u32) = (2, 8);
+/// How many they are.
+const FIRST: u32 = 6;
+/// Between two faults later: an encoder that is killed more often than that is tried again more and more rarely, and
+/// what is not recorded can't go wrong.
+const PAUSES: (u32, u32) = (10, 50);
 /// One in so many faults is the database's, which takes seconds to come back.
-const DATABASE_ONE_IN: u32 = 12;
+const DATABASE_ONE_IN: u32 = 8;
 /// The database is left alone near the end, and for so long after it was killed.
 const DATABASE_PAUSE: Duration = Duration::from_secs(30);
 
@@ -47,7 +52,7 @@ impl Storm {
         let mut database_at = Instant::now();
         let mut number = 0;
         loop {
-            let (least, most) = PAUSE_SECONDS;
+            let (least, most) = if number < FIRST { FIRST_PAUSES } else { PAUSES };
             let pause = Duration::from_secs(u64::from(least + self.dice.throw() % (most - least)));
             if Instant::now() + pause >= end {
                 tokio::time::sleep_until(end).await;
