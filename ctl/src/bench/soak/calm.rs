@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use larder_proto::pb::{
     DeleteRecordingsRequest, TimeRange,
     delete_recordings_request::{CameraRange, What},
@@ -98,17 +99,7 @@ pub(super) async fn forgotten(soak: &Soak<'_>, sampler: &Sampler<'_>, before: &S
     let began = Instant::now();
     let most = before.rows.unwrap_or_default().max(4.0 * f64::from(soak.args.cameras));
     loop {
-        for camera in &soak.cameras {
-            let range = TimeRange { from: Some(Default::default()), to: Some(when::to_wire(clock::now())) };
-            let what = What::CameraRange(CameraRange { camera: camera.name.clone(), range: Some(range) });
-            // It may fail for a moment; the rows show whether it did.
-            let _deleted = soak
-                .hub
-                .client()
-                .recordings()
-                .delete_recordings(long(DeleteRecordingsRequest { what: Some(what) }))
-                .await;
-        }
+        delete_before(soak, clock::now()).await;
         let rows = sampler.take().await?.rows;
         if let Some(rows) = rows.filter(|rows| *rows <= most) {
             return Ok(rows);
@@ -118,5 +109,16 @@ pub(super) async fn forgotten(soak: &Soak<'_>, sampler: &Sampler<'_>, before: &S
             return Err(Failure::Other(format!("{rows} rows are left when all is deleted, {most} at most are in use")));
         }
         sleep(LOOK).await;
+    }
+}
+
+/// Deletes what was recorded before then, as far as that can be done now.
+pub(super) async fn delete_before(soak: &Soak<'_>, at: Timestamp) {
+    for camera in &soak.cameras {
+        let range = TimeRange { from: Some(Default::default()), to: Some(when::to_wire(at)) };
+        let what = What::CameraRange(CameraRange { camera: camera.name.clone(), range: Some(range) });
+        let request = long(DeleteRecordingsRequest { what: Some(what) });
+        // The database may be away; it is done again, and the rows show whether it was.
+        let _deleted = soak.hub.client().recordings().delete_recordings(request).await;
     }
 }

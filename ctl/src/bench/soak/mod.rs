@@ -14,8 +14,7 @@ mod viewers;
 use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
 
 use clap::Args;
-use larder_proto::pb::{Camera, RecordingMode, RecordingSettings, UpdateCameraRequest};
-use larder_proto::wire::camera::Size;
+use larder_proto::{pb::RecordingMode, wire::camera::Size};
 use tokio::{task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 
@@ -24,17 +23,17 @@ use super::{
     hub::{Added, BenchHub, State},
 };
 use crate::{
-    Failure, Out,
-    client::quick,
+    Failure, Out, clock,
     simulate::{self, Dice, Faults, Options, Stall},
     units,
 };
 use report::{Report, Rest};
 use sample::{Sample, Sampler};
 
-/// What a camera may keep, the least there is: minutes, so that retention is at work after the warm-up and rows do not
-/// grow by what is merely recorded.
-const KEPT_BYTES: u64 = 10_000_000;
+/// Older recordings are deleted as a person would, so that rows do not grow by what is merely recorded.
+const KEPT: Duration = Duration::from_mins(5);
+/// How often they are.
+const TIDY: Duration = Duration::from_secs(30);
 /// Smaller pictures than a real camera's: the hub's work is the same for each, and the machine is for the hub.
 const SIZE: Size = Size { width: 400, height: 296 };
 const FPS: u8 = 8;
@@ -88,9 +87,7 @@ pub(super) async fn run(args: SoakArgs, out: &mut Out, stop: &CancellationToken)
         .during(stop, async |hub| {
             let mut cameras = Vec::new();
             for number in 0..args.cameras {
-                let camera = hub.add_camera(&format!("soak-{number}"), FPS.into(), RecordingMode::Continuous).await?;
-                limit(hub, &camera).await?;
-                cameras.push(camera);
+                cameras.push(hub.add_camera(&format!("soak-{number}"), FPS.into(), RecordingMode::Continuous).await?);
             }
             let token = hub.token("soak").await?.into();
             let soak =
@@ -100,15 +97,6 @@ pub(super) async fn run(args: SoakArgs, out: &mut Out, stop: &CancellationToken)
         .await?;
     out.one(&report, |out| report::show(&report, out))?;
     if report.is_flat() { Ok(()) } else { Err(Failure::Other("something grew that should not".to_owned())) }
-}
-
-async fn limit(hub: &BenchHub, camera: &Added) -> Result<(), Failure> {
-    let mut recording = RecordingSettings { max_bytes: Some(KEPT_BYTES), ..Default::default() };
-    recording.set_mode(RecordingMode::Continuous);
-    let camera = Camera { id: camera.id.to_string(), recording: Some(recording), ..Default::default() };
-    let request = UpdateCameraRequest { camera: Some(camera), update_mask: None };
-    hub.client().cameras().update_camera(quick(request)).await?;
-    Ok(())
 }
 
 impl Soak<'_> {
@@ -139,7 +127,7 @@ impl Soak<'_> {
         let faults = faults::Storm::new(self.hub.process(), &self.state, Dice::new(self.seed));
         let blowing = faults.blow(self.args.duration);
         let sampling = self.sample(&sampler, began);
-        let (faults, samples) = tokio::join!(blowing, sampling);
+        let (faults, samples, ()) = tokio::join!(blowing, sampling, self.tidy(began));
         storm.cancel();
 
         out.note("waiting for everything to come back to where it was");
@@ -177,6 +165,14 @@ impl Soak<'_> {
             });
         }
         Ok(())
+    }
+
+    /// Deletes what is older than it may be, again and again.
+    async fn tidy(&self, began: Instant) {
+        while began.elapsed() + TIDY < self.args.duration {
+            tokio::time::sleep(TIDY).await;
+            calm::delete_before(self, clock::now() - KEPT).await;
+        }
     }
 
     async fn sample(&self, sampler: &Sampler<'_>, began: Instant) -> Vec<(Duration, Sample)> {

@@ -19,13 +19,13 @@ use crate::{
 
 /// Memory may be so much higher: allocators keep what they had.
 const MEMORY: Slack = Slack { least: 16e6, share: 0.15 };
-/// Rows follow retention, which goes by whole segments and looks once a minute.
+/// Rows follow the faults of the last minutes, and deletion goes by whole segments.
 const ROWS: Slack = Slack { least: 24.0, share: 0.25 };
-/// Retention is at work only after some minutes: in a shorter storm rows grow by what is recorded, and only what is
+/// Nothing is deleted before it is some minutes old: in a shorter storm rows grow by what is recorded, and only what is
 /// left after deleting it all is judged.
 const ROWS_ARE_JUDGED_FROM: Duration = Duration::from_mins(20);
 
-/// Share of the time after which nothing new begins: caches are full, retention is at work.
+/// Share of the time after which nothing new begins: caches are full, old recordings are deleted.
 const WARM_UP_SHARE: u32 = 4;
 /// The warm-up of a long run.
 const LONGEST_WARM_UP: Duration = Duration::from_mins(10);

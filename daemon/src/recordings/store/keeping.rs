@@ -185,6 +185,30 @@ async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Re
             )
             .await?;
         folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, from, run) });
+        join_gaps(transaction, camera).await?;
     }
     Ok(folders)
+}
+
+/// Makes one of all gaps before the oldest run that is kept: they explain nothing any more, and would be the only rows
+/// that nothing ever deletes.
+async fn join_gaps(transaction: &Transaction<'_>, camera: CameraId) -> Result<(), Error> {
+    let joined = transaction
+        .query_one(
+            "WITH kept AS (SELECT min(started_at) AS oldest FROM runs WHERE camera_id = $1),
+             gone AS (DELETE FROM gaps USING kept WHERE camera_id = $1 AND ended_at <= kept.oldest
+                      RETURNING gaps.started_at, gaps.ended_at)
+             SELECT min(started_at), max(ended_at) FROM gone",
+            &[&camera.0],
+        )
+        .await?;
+    let (from, to): (Option<jiff::Timestamp>, Option<jiff::Timestamp>) = (joined.try_get(0)?, joined.try_get(1)?);
+    transaction
+        .execute(
+            "INSERT INTO gaps (camera_id, started_at, ended_at, reason)
+             SELECT $1, $2, $3, 'deleted' WHERE $2::timestamptz IS NOT NULL",
+            &[&camera.0, &from, &to],
+        )
+        .await?;
+    Ok(())
 }

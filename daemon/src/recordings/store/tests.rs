@@ -76,6 +76,9 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     let second = run(camera, 1, 90, 200);
     store.insert_run(&second).await.unwrap();
     store.upsert_segment(&Segment { closed: false, ..segment(&second, 90, 200, 5) }).await.unwrap();
+    let offline = Gap { camera, started_at: at(185), ended_at: None, reason: GapReason::CameraOffline };
+    store.open_gap(&offline).await.unwrap();
+    store.close_gap(camera, at(195)).await.unwrap();
     let pin = store.pin(camera, &(at(70)..at(80)), "milk").await.unwrap();
     assert_eq!(store.bytes(Some(camera)).await.unwrap(), 95_000);
     assert_eq!(store.newest(None).await.unwrap(), Some(at(200)));
@@ -99,8 +102,9 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     assert_eq!(removed, [RemovedRun { run: first.id, folder: first.folder() }]);
     assert_eq!(store.run(first.id).await.unwrap(), None);
     assert!(store.run(second.id).await.unwrap().is_some());
-    let gaps = store.timeline(camera, &(at(0)..at(190))).await.unwrap().gaps;
-    assert_eq!(gaps, [Gap { camera, started_at: at(0), ended_at: Some(at(180)), reason: GapReason::Deleted }]);
+    let gaps = store.timeline(camera, &(at(0)..at(200))).await.unwrap().gaps;
+    // What lies before the oldest recording that is kept is one gap, however often something was missing there.
+    assert_eq!(gaps, [Gap { camera, started_at: at(0), ended_at: Some(at(195)), reason: GapReason::Deleted }]);
     bench.stop().await;
 }
 

@@ -7,6 +7,7 @@ use std::{
     os::unix::fs::symlink,
     path::PathBuf,
     process::Command,
+    sync::atomic::{AtomicBool, Ordering},
     time::{Duration, Instant},
 };
 
@@ -26,6 +27,7 @@ struct Stage {
     home: Home,
     /// The server's programs, by links.
     programs: PathBuf,
+    hangs: AtomicBool,
 }
 
 impl Stage {
@@ -38,7 +40,7 @@ impl Stage {
             symlink(newest.join(program), programs.join(program)).unwrap();
         }
         home.set(format!("database.bin_dir={}", programs.display()));
-        Self { home, programs }
+        Self { home, programs, hangs: AtomicBool::new(false) }
     }
 
     /// The server and all its sessions.
@@ -49,10 +51,12 @@ impl Stage {
     }
 
     fn hang(&self) {
+        self.hangs.store(true, Ordering::Relaxed);
         self.server().into_iter().for_each(|pid| signal(pid, Signal::STOP));
     }
 
     fn go_on(&self) {
+        self.hangs.store(false, Ordering::Relaxed);
         self.server().into_iter().for_each(|pid| signal(pid, Signal::CONT));
     }
 
@@ -64,6 +68,15 @@ impl Stage {
 
     fn bring_back(&self) {
         fs::rename(self.programs.join("gone"), self.programs.join("postgres")).unwrap();
+    }
+}
+
+impl Drop for Stage {
+    fn drop(&mut self) {
+        // After a failed test it must be able to end.
+        if self.hangs.load(Ordering::Relaxed) {
+            self.go_on();
+        }
     }
 }
 

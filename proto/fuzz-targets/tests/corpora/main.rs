@@ -10,8 +10,6 @@ use std::{
 
 use larder_fuzz_targets::{TARGETS, run};
 
-mod seeds;
-
 /// All corpora together; they are read by people who clone this.
 const MOST_BYTES: u64 = 300 * 1024;
 

@@ -1,14 +1,19 @@
 //! Where the corpora began: the vectors of the camera link, pictures as the simulated camera encodes them, streams as
 //! ffmpeg shapes them. What fuzzers found since is added by hand.
 //!
-//! `cargo test -p larder-fuzz-targets --test corpora -- --ignored` writes these anew and leaves the rest alone.
+//! `cargo run -p larder-fuzz-targets --example seeds` writes these anew and leaves the rest alone.
 
-use std::fs;
+#![expect(clippy::unwrap_used, reason = "run by hand: what fails, ends it")]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
 
 use larder_ctl::simulate::jpeg::{Quality, encode};
 use larder_proto::wire::camera::HEADER_LEN;
 
-#[path = "../../../../daemon/src/recorder/made.rs"]
+#[path = "../../../daemon/src/recorder/made.rs"]
 mod made;
 
 /// Reads of 1, 24, 8 and 256 bytes.
@@ -16,7 +21,7 @@ const LENGTHS: [u8; 4] = [0, 23, 7, 255];
 
 /// Every vector: its name and its bytes.
 fn vectors() -> Vec<(String, Vec<u8>)> {
-    let mut vectors: Vec<_> = fs::read_dir(super::folder().join("../vectors"))
+    let mut vectors: Vec<_> = fs::read_dir(folder().join("../vectors"))
         .unwrap()
         .map(|entry| {
             let path = entry.unwrap().path();
@@ -35,14 +40,16 @@ fn vector(name: &str) -> Vec<u8> {
 }
 
 fn write(target: &str, name: &str, parts: &[&[u8]]) {
-    let corpus = super::folder().join("corpus").join(target);
+    let corpus = folder().join("corpus").join(target);
     fs::create_dir_all(&corpus).unwrap();
     fs::write(corpus.join(name), parts.concat()).unwrap();
 }
 
-#[test]
-#[ignore = "writes the corpora"]
-fn the_seeds_are_written() {
+fn folder() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz")
+}
+
+fn main() {
     camera_link();
     handshakes();
     sessions();
