@@ -39,9 +39,13 @@ export async function startHub(): Promise<Hub> {
   const children: ChildProcess[] = [];
   const larderd = start('larderd', [
     `--state=${state}`,
-    ...['http.address', 'http.https_address', 'grpc.address', 'camera_link.address', 'thermometers.address'].map(
-      (key) => `--set=${key}=127.0.0.1:0`,
-    ),
+    ...[
+      'http.address',
+      'http.https_address',
+      'grpc.address',
+      'camera_link.address',
+      'thermometers.address',
+    ].map((key) => `--set=${key}=127.0.0.1:0`),
   ]);
   const larderctl = async (...args: string[]): Promise<unknown> => {
     const { stdout } = await run(binary('larderctl'), [`--state=${state}`, '--json', ...args]);
