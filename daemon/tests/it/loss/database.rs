@@ -7,7 +7,7 @@ use std::{
     os::unix::fs::symlink,
     path::PathBuf,
     process::Command,
-    sync::atomic::{AtomicBool, Ordering},
+    sync::Mutex,
     time::{Duration, Instant},
 };
 
@@ -27,7 +27,8 @@ struct Stage {
     home: Home,
     /// The server's programs, by links.
     programs: PathBuf,
-    hangs: AtomicBool,
+    /// Its processes, while it hangs.
+    stopped: Mutex<Vec<u32>>,
 }
 
 impl Stage {
@@ -40,7 +41,7 @@ impl Stage {
             symlink(newest.join(program), programs.join(program)).unwrap();
         }
         home.set(format!("database.bin_dir={}", programs.display()));
-        Self { home, programs, hangs: AtomicBool::new(false) }
+        Self { home, programs, stopped: Mutex::default() }
     }
 
     /// The server and all its sessions.
@@ -51,13 +52,14 @@ impl Stage {
     }
 
     fn hang(&self) {
-        self.hangs.store(true, Ordering::Relaxed);
-        self.server().into_iter().for_each(|pid| signal(pid, Signal::STOP));
+        let server = self.server();
+        server.iter().for_each(|pid| signal(*pid, Signal::STOP));
+        *self.stopped.lock().unwrap() = server;
     }
 
     fn go_on(&self) {
-        self.hangs.store(false, Ordering::Relaxed);
-        self.server().into_iter().for_each(|pid| signal(pid, Signal::CONT));
+        let stopped = std::mem::take(&mut *self.stopped.lock().unwrap());
+        stopped.into_iter().for_each(|pid| signal(pid, Signal::CONT));
     }
 
     /// Kills it so that it cannot be started again.
@@ -74,9 +76,7 @@ impl Stage {
 impl Drop for Stage {
     fn drop(&mut self) {
         // After a failed test it must be able to end.
-        if self.hangs.load(Ordering::Relaxed) {
-            self.go_on();
-        }
+        self.go_on();
     }
 }
 
@@ -167,15 +167,12 @@ async fn a_hub_that_is_stopped_while_its_database_hangs_ends_within_its_grace_pe
     let clients = stage.home.clients().await;
     let mut watched = Watched::add(&stage.home, &clients, "fridge", Habits::default()).await;
     until("recording", || std::future::ready((!daemon.encoders().is_empty()).then_some(()))).await;
-    let server = stage.server();
     stage.hang();
     let told = Instant::now();
     daemon.signal(Signal::TERM);
     daemon.ended().await;
     assert!(told.elapsed() < Duration::from_secs(21), "it took {:?}", told.elapsed());
-    for pid in &server {
-        signal(*pid, Signal::CONT);
-    }
+    stage.go_on();
     until("the server to end", || std::future::ready(processes_of(stage.home.state()).is_empty().then_some(()))).await;
     watched.witness.stop().await;
     let runs = watched_runs(&stage.home);
