@@ -24,7 +24,10 @@ impl Count {
     /// A frame is sent, and so many were skipped before it.
     pub(super) fn frame(&self, skipped: u64) {
         self.sent.increment(1);
-        self.skipped.increment(skipped);
+        // All viewers share the counters: most often there is nothing to write.
+        if skipped > 0 {
+            self.skipped.increment(skipped);
+        }
     }
 
     /// The view ends, for this reason.

@@ -1,9 +1,9 @@
 //! One viewer's WebSocket session.
 
-use std::time::Duration;
+use std::{pin::pin, time::Duration};
 
 use bytes::Bytes;
-use futures_util::StreamExt as _;
+use futures_util::{FutureExt as _, StreamExt as _};
 use larder_proto::wire::CameraId;
 use tokio::time::{Instant, Interval, MissedTickBehavior};
 use tokio_util::sync::CancellationToken;
@@ -111,18 +111,22 @@ impl Session {
         let is_open = self.window.is_open();
         tokio::select! {
             biased;
-            Some(code) = self.ending.next() => Err(End::Close(code)),
             message = self.peer.hear(), if self.quiet || !is_open => self.take(message?).await,
             _ = ticks.tick() => self.tick().await,
             seen = self.viewer.next(), if is_open => match seen {
                 Some(seen) => self.show(&seen).await,
                 None => Err(self.topic_ended()),
             },
+            // Last, as it is the dearest to look at: a viewer for whom a newer frame is always there is told on a tick.
+            Some(code) = self.ending.next() => Err(End::Close(code)),
         }
     }
 
     /// Looks at the clocks.
     async fn tick(&mut self) -> Result<(), End> {
+        if let Some(Some(code)) = self.ending.next().now_or_never() {
+            return Err(End::Close(code));
+        }
         self.hear_all().await?;
         self.quiet = true;
         let too_slow = self.window.deadline().is_some_and(|deadline| deadline <= Instant::now());
@@ -204,9 +208,13 @@ impl Session {
     }
 }
 
-/// Sends, for as long as an acknowledgement may take; the end of the session does not wait for it. Sending is tried
-/// first: most often the socket takes it all at once, and then nothing else is looked at.
+/// Sends, for as long as an acknowledgement may take; the end of the session does not wait for it. Most often the socket
+/// takes it all at once, and then nothing else is looked at.
 async fn send(sending: impl Future<Output = std::io::Result<()>>, ending: &mut Ending) -> Result<(), End> {
+    let mut sending = pin!(sending);
+    if let Some(sent) = sending.as_mut().now_or_never() {
+        return sent.or(Err(End::Gone));
+    }
     tokio::select! {
         biased;
         sent = tokio::time::timeout(ACK_TIMEOUT, sending) => match sent {
