@@ -1,12 +1,6 @@
 //! A crowd that does everything wrong fills no log: one line for each kind of wrong, whatever the number.
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    net::SocketAddr,
-    path::Path,
-    process::{Child, Command, Stdio},
-};
+use std::{collections::BTreeMap, net::SocketAddr};
 
 use larder_ctl::simulate::{Dial, Link};
 use larder_proto::{
@@ -22,43 +16,17 @@ use tokio::{
 };
 use tonic::Code;
 
-use crate::support::{Clients, get_with, over_socket, until};
+use crate::support::{Clients, Home, get_with, until};
 
 /// Wrong things of each kind.
 const CROWD: usize = 300;
 
-/// `larderd` with its log in a file.
-struct Larderd(Child);
-
-impl Larderd {
-    fn start(state: &Path) -> Self {
-        let log = fs::File::create(state.join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
-        command.arg("--state").arg(state).args(["--set", "recordings.free_mib=16"]);
-        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
-        {
-            command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
-        }
-        Self(command.env_remove("LARDER_LOG").stdout(Stdio::null()).stderr(log).spawn().unwrap())
-    }
-}
-
-impl Drop for Larderd {
-    fn drop(&mut self) {
-        // Also its children end with it.
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn ready(state: &Path) -> (Clients, BTreeMap<String, String>) {
-    let socket = state.join("larder.sock");
+/// Waits until every part is ready; where the hub listens.
+async fn ready(clients: &Clients) -> BTreeMap<String, String> {
     until("every part to be ready", || async {
-        tokio::net::UnixStream::connect(&socket).await.ok()?;
-        let clients = Clients::new(over_socket(&socket).await);
         let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.ok()?.into_inner();
         let listeners = status.listeners.into_iter().map(|listener| (listener.name, listener.address)).collect();
-        status.parts.iter().all(|part| part.ready).then_some((clients, listeners))
+        status.parts.iter().all(|part| part.ready).then_some(listeners)
     })
     .await
 }
@@ -72,17 +40,16 @@ async fn say(address: SocketAddr, bytes: &[u8]) {
 }
 
 /// The log from a byte on, without its times.
-fn log(state: &Path, from: usize) -> Vec<String> {
-    let text = fs::read(state.join("log")).unwrap();
-    let text = String::from_utf8_lossy(&text[from..]).into_owned();
-    text.lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest).to_owned()).collect()
+fn log(home: &Home, from: usize) -> Vec<String> {
+    home.log()[from..].lines().map(|line| line.split_once("  ").map_or(line, |(_, rest)| rest).to_owned()).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crowd_that_does_everything_wrong_gets_a_line_for_each_kind() {
-    let state = tempfile::tempdir().unwrap();
-    let _larderd = Larderd::start(state.path());
-    let (clients, listeners) = ready(state.path()).await;
+    let home = Home::new(&[]);
+    let _larderd = home.start();
+    let clients = home.clients().await;
+    let listeners = ready(&clients).await;
     let address = |name: &str| listeners[name].parse::<SocketAddr>().unwrap();
     let (http, https, grpc, link) = (address("http"), address("https"), address("grpc"), address("camera_link"));
     let camera = pb::Camera { name: "fridge".to_owned(), ..Default::default() };
@@ -91,8 +58,7 @@ async fn a_crowd_that_does_everything_wrong_gets_a_line_for_each_kind() {
     let camera: CameraId = camera.id.parse().unwrap();
     let token = pb::CreateTokenRequest { name: "look".to_owned(), role: pb::Role::Viewer.into(), valid_for: None };
     let token = clients.access.clone().create_token(token).await.unwrap().into_inner().secret;
-    let before = fs::metadata(state.path().join("log")).unwrap().len();
-    let before = usize::try_from(before).unwrap();
+    let before = home.log().len();
 
     let refused = || async {
         for round in 0..CROWD {
@@ -135,7 +101,7 @@ async fn a_crowd_that_does_everything_wrong_gets_a_line_for_each_kind() {
     })
     .await;
     assert_eq!(get_with(http, "/readyz", &[]).await.status, 200);
-    let said = log(state.path(), before);
+    let said = log(&home, before);
     assert!(said.len() <= 30, "{} lines for {} wrong things:\n{}", said.len(), 7 * CROWD, said.join("\n"));
     assert!(said.iter().any(|line| line.contains("a camera was refused")), "{}", said.join("\n"));
     assert!(said.iter().any(|line| line.contains("a sign-in was refused")), "{}", said.join("\n"));

@@ -4,18 +4,16 @@ use std::{
     fs,
     os::unix::net::UnixDatagram,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::Command,
     sync::{Arc, Mutex},
 };
 
 use larder_ctl::simulate::{self, Options};
 use larder_proto::pb;
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Clients, children_of, free_port, over_socket, processes_of, until};
-
-struct Daemon(Child);
+use crate::support::{Clients, Home, children_of, processes_of, until};
 
 /// Hears what systemd would; reads at once, for a full queue would make the daemon wait.
 struct Systemd(Arc<Mutex<String>>);
@@ -42,54 +40,6 @@ impl Systemd {
     }
 }
 
-impl Daemon {
-    fn start(state: &Path, link_port: u16) -> Self {
-        let log = fs::OpenOptions::new().append(true).create(true).open(state.join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
-        command.arg("--state").arg(state).args(["--set", "recordings.free_mib=16"]);
-        command.env("NOTIFY_SOCKET", state.join("notify")).env("WATCHDOG_USEC", "400000");
-        for key in ["http.address", "http.https_address", "grpc.address", "thermometers.address"] {
-            command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
-        }
-        command.arg("--set").arg(format!("camera_link.address=127.0.0.1:{link_port}"));
-        Self(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
-    }
-
-    fn signal(&self, signal: Signal) {
-        kill_process(Pid::from_raw(i32::try_from(self.0.id()).unwrap()).unwrap(), signal).unwrap();
-    }
-
-    async fn ended(&mut self) -> ExitStatus {
-        let mut status = None;
-        while status.is_none() {
-            status = self.0.try_wait().unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        status.unwrap()
-    }
-}
-
-impl Drop for Daemon {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-async fn clients(state: &Path) -> Clients {
-    let socket = state.join("larder.sock");
-    until("the hub to answer", || {
-        let socket = socket.clone();
-        async move {
-            tokio::net::UnixStream::connect(&socket).await.ok()?;
-            let clients = Clients::new(over_socket(&socket).await);
-            clients.system.clone().get_version(pb::GetVersionRequest {}).await.ok()?;
-            Some(clients)
-        }
-    })
-    .await
-}
-
 async fn fragments(clients: &Clients) -> u32 {
     let request = pb::ListRecordingsRequest { camera: "fridge".to_owned(), ..Default::default() };
     let all = clients.recordings.clone().list_recordings(request).await.unwrap().into_inner().recordings;
@@ -98,50 +48,46 @@ async fn fragments(clients: &Clients) -> u32 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_registers_the_last_fragment_and_leaves_no_child_and_kill_costs_a_few_seconds_at_most() {
-    let state = tempfile::tempdir().unwrap();
-    let port = free_port();
-    let systemd = Systemd::listen(state.path());
-    let mut daemon = Daemon::start(state.path(), port);
-    let hub = clients(state.path()).await;
-    let camera = pb::Camera { name: "fridge".to_owned(), ..Default::default() };
-    let request = pb::CreateCameraRequest { camera: Some(camera) };
-    let added = hub.cameras.clone().create_camera(request).await.unwrap().into_inner();
-    let key = simulate::key_from_hex(&added.key.unwrap().key_hex).unwrap();
-    let options = Options::new(format!("127.0.0.1:{port}"), added.camera.unwrap().id.parse().unwrap(), key);
+    let home = Home::new(&[]);
+    let notify = home.state().join("notify");
+    let home = home.with_variable("NOTIFY_SOCKET", notify).with_variable("WATCHDOG_USEC", "400000");
+    let systemd = Systemd::listen(home.state());
+    let daemon = home.start();
+    let hub = home.clients().await;
+    let (camera, key) = hub.add(pb::Camera { name: "fridge".to_owned(), ..Default::default() }).await;
+    let options = Options::new(home.link(), camera, key);
     let stop = CancellationToken::new();
     let camera = tokio::spawn(simulate::run(options, stop.clone(), |_| {}));
     until("fragments", || async { (fragments(&hub).await >= 2).then_some(()) }).await;
-    let children = children_of(daemon.0.id());
+    let children = children_of(daemon.id());
     assert!(children.iter().any(|(_, name)| name == "ffmpeg"), "{children:?}");
     assert!(children.iter().any(|(_, name)| name == "postgres"), "{children:?}");
 
     assert!(systemd.heard("READY=1") && systemd.heard("WATCHDOG=1") && !systemd.heard("STOPPING=1"));
 
-    daemon.signal(Signal::TERM);
-    assert!(daemon.ended().await.success());
+    daemon.stop().await;
     until("systemd to hear of it", || std::future::ready(systemd.heard("STOPPING=1").then_some(()))).await;
-    assert_eq!(processes_of(state.path()), Vec::<String>::new());
+    assert_eq!(processes_of(home.state()), Vec::<String>::new());
     assert!(children.iter().all(|(pid, _)| !Path::new(&format!("/proc/{pid}")).exists()), "{children:?}");
-    assert!(!state.path().join("larder.sock").exists());
+    assert!(!home.state().join("larder.sock").exists());
 
     // The same port again: the camera finds its hub by itself.
-    let mut daemon = Daemon::start(state.path(), port);
-    let hub = clients(state.path()).await;
+    let daemon = home.start();
+    let hub = home.clients().await;
     let before = fragments(&hub).await;
     assert!(before >= 2);
     until("the camera to be recorded again", || async { (fragments(&hub).await >= before + 2).then_some(()) }).await;
     let before = fragments(&hub).await;
-    let children = children_of(daemon.0.id());
+    let children = children_of(daemon.id());
 
-    daemon.signal(Signal::KILL);
-    daemon.ended().await;
+    daemon.kill().await;
     until("its children to end with it", || {
         let alive = children.iter().any(|(pid, _)| Path::new(&format!("/proc/{pid}")).exists());
         std::future::ready((!alive).then_some(()))
     })
     .await;
-    let mut daemon = Daemon::start(state.path(), port);
-    let hub = clients(state.path()).await;
+    let mut daemon = home.start();
+    let hub = home.clients().await;
     assert!(fragments(&hub).await >= before, "what was registered stays");
     stop.cancel();
     camera.await.unwrap().unwrap();

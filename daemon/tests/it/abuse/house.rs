@@ -2,7 +2,6 @@
 
 use std::{
     fs,
-    process::{Child, Command, Stdio},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -14,19 +13,18 @@ use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use larder_ctl::simulate::{self, Dial, Link, LinkError, Options, Progress};
 use larder_proto::{pb, wire::CameraId};
-use rustix::process::{Pid, Signal, kill_process};
-use tempfile::TempDir;
 use tokio::{
     net::{TcpStream, UnixStream},
     task::JoinHandle,
 };
 use tokio_util::sync::CancellationToken;
 
-use crate::support::{Clients, over_socket, until};
+use crate::support::{Clients, Daemon, Home, until};
 
 pub(super) struct House {
-    state: TempDir,
-    hub: Child,
+    // Before its home, so that it is gone when its folder goes.
+    hub: Daemon,
+    home: Home,
     clients: Clients,
     pub(super) link: String,
     quiet: Quiet,
@@ -40,44 +38,16 @@ struct Quiet {
     task: JoinHandle<simulate::Report>,
 }
 
-impl Drop for House {
-    fn drop(&mut self) {
-        // After a failed test it still runs.
-        let _ = self.hub.kill();
-        let _ = self.hub.wait();
-    }
-}
-
 impl House {
     /// A hub with these settings, and a camera that is being watched.
     pub(super) async fn start(settings: &[&str]) -> Self {
-        let state = tempfile::tempdir().unwrap();
-        let log = fs::File::create(state.path().join("log")).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_larderd"));
-        command.arg("--state").arg(state.path()).args(["--set", "recordings.free_mib=16"]);
-        for key in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
-        {
-            command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
-        }
-        for setting in settings {
-            command.arg("--set").arg(setting);
-        }
-        let hub = command.stdout(Stdio::null()).stderr(log).spawn().unwrap();
-        let socket = state.path().join("larder.sock");
-        let (clients, status) = until("the hub to answer", || {
-            let socket = socket.clone();
-            async move {
-                UnixStream::connect(&socket).await.ok()?;
-                let clients = Clients::new(over_socket(&socket).await);
-                let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.ok()?;
-                Some((clients, status.into_inner()))
-            }
-        })
-        .await;
-        let link = status.listeners.iter().find(|listener| listener.name == "camera_link").unwrap().address.clone();
+        let home = Home::new(settings);
+        let hub = home.start();
+        let clients = home.clients().await;
+        let link = home.link();
         let (camera, key) = add(&clients, "quiet").await;
         let quiet = Quiet::start(&link, camera, key);
-        let house = Self { state, hub, clients, link, quiet };
+        let house = Self { hub, home, clients, link, quiet };
         house.goes_on().await;
         house
     }
@@ -98,7 +68,7 @@ impl House {
 
     /// A number of `/metrics`, by its name and labels; 0 while there is none.
     pub(super) async fn metric(&self, name: &str) -> u64 {
-        let stream = UnixStream::connect(self.state.path().join("larder.sock")).await.unwrap();
+        let stream = UnixStream::connect(self.home.state().join("larder.sock")).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
         let driver = tokio::spawn(connection);
         let request = http::Request::get("/metrics").header("host", "local").body(Empty::<Bytes>::new()).unwrap();
@@ -130,8 +100,7 @@ impl House {
 
     /// The lines of the log that hold all of these.
     pub(super) fn log(&self, parts: &[&str]) -> Vec<String> {
-        let log = fs::read_to_string(self.state.path().join("log")).unwrap();
-        log.lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
+        self.home.log().lines().filter(|line| parts.iter().all(|part| line.contains(part))).map(str::to_owned).collect()
     }
 
     /// Asserts that exactly one line of the log holds all of these.
@@ -167,13 +136,7 @@ impl House {
         self.counts(&format!("larder_camera_frames_total{{camera=\"{camera}\"}}"), report.frames).await;
         self.counts(&format!("larder_camera_frames_refused_total{{camera=\"{camera}\"}}"), 0).await;
         assert_eq!(self.log(&["panicked"]), Vec::<String>::new());
-        kill_process(Pid::from_raw(i32::try_from(self.hub.id()).unwrap()).unwrap(), Signal::TERM).unwrap();
-        let mut status = None;
-        while status.is_none() {
-            status = self.hub.try_wait().unwrap();
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        assert!(status.unwrap().success());
+        self.hub.stop().await;
     }
 }
 

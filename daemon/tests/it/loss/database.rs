@@ -15,8 +15,8 @@ use larder_proto::pb;
 use rustix::process::Signal;
 use tonic::Code;
 
-use super::{Heard, NEAR, Watched, check_run, postmaster};
-use crate::support::{Clients, Habits, Home, children_of, get, get_with, processes_of, signal, until};
+use super::{Hanging, Heard, NEAR, Watched, check_run, postmaster};
+use crate::support::{Clients, Habits, Home, get, get_with, processes_of, signal, until};
 
 /// A server that hangs is noticed within this, and whoever waits for it is answered; after that at once.
 const NOTICED: Duration = Duration::from_secs(9);
@@ -27,8 +27,8 @@ struct Stage {
     home: Home,
     /// The server's programs, by links.
     programs: PathBuf,
-    /// Its processes, while it hangs.
-    stopped: Mutex<Vec<u32>>,
+    /// While it hangs.
+    hanging: Mutex<Option<Hanging>>,
 }
 
 impl Stage {
@@ -41,25 +41,15 @@ impl Stage {
             symlink(newest.join(program), programs.join(program)).unwrap();
         }
         home.set(format!("database.bin_dir={}", programs.display()));
-        Self { home, programs, stopped: Mutex::default() }
-    }
-
-    /// The server and all its sessions.
-    fn server(&self) -> Vec<u32> {
-        let first = postmaster(self.home.state()).unwrap();
-        let sessions = children_of(first).into_iter().map(|(pid, _)| pid);
-        [first].into_iter().chain(sessions).collect()
+        Self { home, programs, hanging: Mutex::default() }
     }
 
     fn hang(&self) {
-        let server = self.server();
-        server.iter().for_each(|pid| signal(*pid, Signal::STOP));
-        *self.stopped.lock().unwrap() = server;
+        *self.hanging.lock().unwrap() = Some(Hanging::begin(self.home.state()));
     }
 
     fn go_on(&self) {
-        let stopped = std::mem::take(&mut *self.stopped.lock().unwrap());
-        stopped.into_iter().for_each(|pid| signal(pid, Signal::CONT));
+        self.hanging.lock().unwrap().take();
     }
 
     /// Kills it so that it cannot be started again.
@@ -70,13 +60,6 @@ impl Stage {
 
     fn bring_back(&self) {
         fs::rename(self.programs.join("gone"), self.programs.join("postgres")).unwrap();
-    }
-}
-
-impl Drop for Stage {
-    fn drop(&mut self) {
-        // After a failed test it must be able to end.
-        self.go_on();
     }
 }
 

@@ -16,7 +16,7 @@ use std::{
 use larder_proto::pb;
 use rustix::process::{Signal, getegid, geteuid};
 
-use super::{Heard, NEAR, Watched, check_run};
+use super::{Hanging, Heard, NEAR, Watched, check_run};
 use crate::support::{Clients, Daemon, Habits, Home, get, get_with, signal, until};
 
 /// A mount namespace, as long as a process sleeps in it.
@@ -106,6 +106,14 @@ impl Stage {
         stage.mounts.run(&["mount", "-t", "tmpfs", "-o", "size=40m,mode=0755", "larder", &text(&stage.disk)]);
         stage.mount();
         stage
+    }
+
+    /// Fills the disk to its last byte, with a file that can be removed.
+    fn fill(&self) -> PathBuf {
+        let ballast = self.mounts.inside(&self.disk).join("ballast");
+        let mut file = fs::File::create(&ballast).unwrap();
+        while file.write_all(&[0; 4096]).is_ok() {}
+        ballast
     }
 
     fn mount(&self) {
@@ -205,17 +213,49 @@ async fn a_disk_that_is_really_full_stops_recording_until_there_is_room() {
     let range = pb::TimeRange { from: at(-3600), to: at(3600) };
     let pin = pb::PinRangeRequest { camera: "fridge".to_owned(), range: Some(range), note: String::new() };
     scene.clients.recordings.clone().pin_range(pin).await.unwrap();
-    let ballast = stage.mounts.inside(&stage.disk).join("ballast");
-    let mut file = fs::File::create(&ballast).unwrap();
-    while file.write_all(&[0; 4096]).is_ok() {}
+    let ballast = stage.fill();
 
     scene.stopped_because(home, "disk_full").await;
     assert!(scene.heard.has("disk.full"), "{}", home.log());
     assert_eq!(scene.watched.runs(home).len(), 1, "nothing is begun, and nothing that is pinned is deleted");
-    drop(file);
     fs::remove_file(&ballast).unwrap();
     scene.recorded(2).await;
     scene.end(home).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn while_the_database_is_away_nothing_is_deleted_to_make_room_and_afterwards_it_is() {
+    let stage = Stage::new();
+    let home = &stage.home;
+    let mut scene = Scene::begin(home).await;
+    // A run that has ended, which nobody has pinned: the first to go.
+    scene.daemon.encoders().into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    scene.recorded(2).await;
+    let old = scene.watched.runs(home)[0].clone();
+    assert_eq!(old.end_reason(), Some("encoder_failed"));
+
+    let hanging = Hanging::begin(home.state());
+    let ballast = stage.fill();
+    // Why is told later: no file can say it now, and no row.
+    until("recording to stop", || std::future::ready(scene.daemon.encoders().is_empty().then_some(()))).await;
+    until("room to be looked for", || std::future::ready(home.log().contains("no room could be made").then_some(())))
+        .await;
+    scene.live(home).await;
+    assert!(old.segments.iter().all(|file| file.exists()), "pins cannot be asked for, so nothing goes");
+
+    drop(hanging);
+    until("the oldest to go", || std::future::ready((!old.segments.iter().any(|file| file.exists())).then_some(())))
+        .await;
+    fs::remove_file(&ballast).unwrap();
+    until("recording to go on", || {
+        let runs = scene.watched.runs(home);
+        let newest = runs.last().filter(|run| run.end_reason().is_none() && !run.segments.is_empty());
+        std::future::ready(newest.map(|_| ()))
+    })
+    .await;
+    scene.watched.witness.stop().await;
+    scene.daemon.stop().await;
+    scene.watched.check(home);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -251,9 +291,9 @@ async fn a_disk_whose_fsync_is_slow_or_fails_is_named_and_costs_no_more_than_it_
     let home = Home::new(&[]);
     let recordings = home.recordings();
     let home = home
-        .with_variable("LD_PRELOAD", &library)
+        .with_variable("LD_PRELOAD", library)
         .with_variable("LARDER_FAULTS", folder.path())
-        .with_variable("LARDER_FAULTS_BELOW", &recordings);
+        .with_variable("LARDER_FAULTS_BELOW", recordings);
     let fault = |name: &str| folder.path().join(name);
     let scene = Scene::begin(&home).await;
 

@@ -116,7 +116,8 @@ async fn an_encoder_killed_at_any_moment_costs_its_camera_a_few_seconds_and_the_
                 assert!(gaps.iter().any(|gap| gap.reason == "encoder_failed"), "{gaps:?}");
             }
         }
-        assert!(failed <= killed.len(), "one kill ended one run");
+        // One that is killed before its first fragment leaves no run.
+        assert!((1..=killed.len()).contains(&failed), "{failed} runs were ended by {} kills", killed.len());
         daemon.stop().await;
         for mut watched in watched {
             watched.check(&home);

@@ -1,6 +1,7 @@
 //! A hub as a process of its own, which can be killed.
 
 use std::{
+    ffi::OsString,
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener},
     path::{Path, PathBuf},
@@ -22,7 +23,7 @@ pub(crate) struct Home {
     settings: Vec<String>,
     /// What stands before `larderd` on the command line.
     wrap: Vec<String>,
-    environment: Vec<(String, String)>,
+    environment: Vec<(String, OsString)>,
     /// Where its recordings are seen from here.
     recordings: Option<PathBuf>,
 }
@@ -50,8 +51,8 @@ impl Home {
     }
 
     /// Started with this variable.
-    pub(crate) fn with_variable(mut self, name: &str, value: &Path) -> Self {
-        self.environment.push((name.to_owned(), value.display().to_string()));
+    pub(crate) fn with_variable(mut self, name: &str, value: impl Into<OsString>) -> Self {
+        self.environment.push((name.to_owned(), value.into()));
         self
     }
 
@@ -101,7 +102,7 @@ impl Home {
         }
         command.arg("--set").arg(format!("http.address=127.0.0.1:{}", self.http));
         command.arg("--set").arg(format!("camera_link.address=127.0.0.1:{}", self.link));
-        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.env_remove("LARDER_LOG").envs(self.environment.iter().map(|(name, value)| (name, value)));
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 
@@ -217,7 +218,7 @@ pub(crate) fn children_of(pid: u32) -> Vec<(u32, String)> {
 }
 
 /// A port below those that the kernel gives to whoever asks for any: nobody takes it while the hub is down.
-pub(crate) fn free_port() -> u16 {
+fn free_port() -> u16 {
     let ports = 20_000_u16..32_000;
     loop {
         let [high, low, ..] = *uuid::Uuid::new_v4().as_bytes();

@@ -10,7 +10,7 @@ use std::{
 use jiff::Timestamp;
 
 /// One run's folder: its init section and its segments in the order of time.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RunFiles {
     init: PathBuf,
     pub(crate) segments: Vec<PathBuf>,

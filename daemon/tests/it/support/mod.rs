@@ -15,7 +15,7 @@ use std::{
 };
 
 pub(crate) use camera::{Pictures, session_clock, simulated};
-pub(crate) use daemon::{Daemon, Home, children_of, free_port, signal};
+pub(crate) use daemon::{Daemon, Home, children_of, signal};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
 pub(crate) use media::{RunFiles, frame_times, runs};
 pub(crate) use web::{Answer, get, get_with};
