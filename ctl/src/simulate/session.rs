@@ -280,6 +280,7 @@ impl<'a, P: Fn(Progress)> Running<'a, P> {
             Command::Rate { .. } => return (AckResult::OutOfRange, "rates are 1 to 30"),
             Command::Register { .. } => return (AckResult::Unsupported, "no sensor registers"),
             Command::PanTilt { .. } => return (AckResult::Unsupported, "no servos"),
+            Command::OtherRegister { .. } => return (AckResult::Unsupported, "unknown register"),
             Command::Other(_) => return (AckResult::Unsupported, "unknown command"),
         }
         (AckResult::Done, "")

@@ -50,8 +50,15 @@ pub enum Command {
     },
     /// Start again.
     Reboot,
-    /// A command, or a setting of one, that this version does not know: answered with
-    /// [`AckResult::Unsupported`]. Its body is not kept.
+    /// Change a setting of the image sensor's driver that this version does not know: answered with
+    /// [`AckResult::Unsupported`].
+    OtherRegister {
+        /// Its code.
+        setting: u8,
+        /// In its own range.
+        value: i16,
+    },
+    /// A command that this version does not know: answered with [`AckResult::Unsupported`]. Its body is not kept.
     Other(u8),
 }
 
@@ -108,9 +115,9 @@ impl Control {
             2 => Command::Quality(bytes.try_get_u8()?),
             3 => Command::Rate { active_fps: bytes.try_get_u8()?, idle_fps: bytes.try_get_u8()? },
             4 => {
-                let setting = RegisterSetting::from_code(bytes.try_get_u8()?);
-                let value = bytes.try_get_i16()?;
-                setting.map_or(Command::Other(4), |setting| Command::Register { setting, value })
+                let (setting, value) = (bytes.try_get_u8()?, bytes.try_get_i16()?);
+                RegisterSetting::from_code(setting)
+                    .map_or(Command::OtherRegister { setting, value }, |setting| Command::Register { setting, value })
             }
             5 => Command::Flash(bytes.try_get_u8()?),
             6 => Command::Snapshot,
@@ -132,10 +139,8 @@ impl Control {
             }
             Command::Quality(quality) => out.put_slice(&[2, quality]),
             Command::Rate { active_fps, idle_fps } => out.put_slice(&[3, active_fps, idle_fps]),
-            Command::Register { setting, value } => {
-                out.put_slice(&[4, setting.code()]);
-                out.put_i16(value);
-            }
+            Command::Register { setting, value } => put_register(out, setting.code(), value),
+            Command::OtherRegister { setting, value } => put_register(out, setting, value),
             Command::Flash(level) => out.put_slice(&[5, level]),
             Command::Snapshot => out.put_u8(6),
             Command::PanTilt { pan_degrees, tilt_degrees } => {
@@ -147,6 +152,11 @@ impl Control {
             Command::Other(code) => out.put_u8(code),
         }
     }
+}
+
+fn put_register(out: &mut BytesMut, setting: u8, value: i16) {
+    out.put_slice(&[4, setting]);
+    out.put_i16(value);
 }
 
 /// What became of a command. The codes are a contract.

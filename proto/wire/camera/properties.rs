@@ -47,6 +47,7 @@ fn any_command() -> impl Strategy<Value = Command> {
         Just(Command::Snapshot),
         any::<(i8, i8)>().prop_map(|(pan_degrees, tilt_degrees)| Command::PanTilt { pan_degrees, tilt_degrees }),
         Just(Command::Reboot),
+        (23_u8.., any::<i16>()).prop_map(|(setting, value)| Command::OtherRegister { setting, value }),
         (9_u8..).prop_map(Command::Other),
     ]
 }
