@@ -3,6 +3,8 @@
 //! Between two checks time only goes forward. A wall clock that moves by more than [`STEP`] is followed at once and
 //! starts a new epoch, which ends every recording run; less than that is slewed.
 
+mod trust;
+
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, SystemTime},
@@ -10,6 +12,7 @@ use std::{
 
 use jiff::Timestamp;
 use tokio::{sync::watch, time::Instant};
+pub use trust::{Trust, synchronised};
 
 use crate::parts::Trouble;
 

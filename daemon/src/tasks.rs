@@ -64,6 +64,18 @@ impl Tasks {
     }
 }
 
+/// Runs what blocks, on a thread for it.
+#[expect(clippy::panic, reason = "only a panic of the work itself gets here; it goes on where it came from")]
+pub async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(done) => done,
+        Err(error) => match error.try_into_panic() {
+            Ok(panic) => std::panic::resume_unwind(panic),
+            Err(error) => panic!("the runtime has ended: {}", error),
+        },
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -23,10 +23,10 @@ use super::{
     rows::Row,
     shared::Shared,
 };
+pub(super) use crate::tasks::blocking;
 use crate::{
     events::Kind,
     hub::Frame,
-    outcome::chain,
     parts::Trouble,
     recordings::{Run, RunId},
 };
@@ -246,16 +246,4 @@ fn id_at(at: Timestamp) -> Uuid {
     let seconds = u64::try_from(at.as_second()).unwrap_or_default();
     let nanoseconds = u32::try_from(at.subsec_nanosecond()).unwrap_or_default();
     Uuid::new_v7(uuid::Timestamp::from_unix(NoContext, seconds, nanoseconds))
-}
-
-/// Runs what blocks, on a thread for it.
-#[expect(clippy::panic, reason = "only a panic of the work itself gets here; it goes on where it came from")]
-pub(super) async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    match tokio::task::spawn_blocking(work).await {
-        Ok(done) => done,
-        Err(error) => match error.try_into_panic() {
-            Ok(panic) => std::panic::resume_unwind(panic),
-            Err(error) => panic!("the runtime has ended: {}", chain(&error)),
-        },
-    }
 }

@@ -3,12 +3,11 @@
 //! Order: rows are marked, files unlinked, folders synced, rows removed; what was interrupted is finished at the next
 //! pass. Pins are never touched: one that comes after the mark takes it back, as long as nothing is unlinked. While the database is away nothing is deleted, because pins live there.
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{collections::HashSet, path::PathBuf, sync::Arc};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error;
-use tokio::time::Instant;
 
 use super::{
     collect::blocking,
@@ -23,8 +22,6 @@ use crate::{clock::Clock, db, recordings::StoredSegment};
 const HEADROOM: u64 = 64 << 20;
 /// Segments looked at together.
 const BATCH: u32 = 64;
-/// Deletion by age waits until the clock has been plausible this long: a Pi starts with a wrong one.
-const PLAUSIBLE: Duration = Duration::from_secs(3600);
 
 /// Why something was not deleted.
 #[derive(Debug, Error)]
@@ -44,36 +41,6 @@ pub struct Deleted {
     pub segments: u64,
     /// Of all of them.
     pub bytes: u64,
-}
-
-/// Whether the clock can be believed when it says that something is old.
-#[derive(Debug)]
-pub(super) struct ClockTrust {
-    epoch: u64,
-    since: Option<Instant>,
-}
-
-impl ClockTrust {
-    pub(super) fn new(epoch: u64) -> Self {
-        Self { epoch, since: None }
-    }
-
-    /// Looks at the clock now. `newest`: the newest recording's start.
-    pub(super) fn look(&mut self, epoch: u64, now: Timestamp, newest: Option<Timestamp>, synchronised: bool) -> bool {
-        let plausible = epoch == self.epoch && synchronised && newest.is_none_or(|newest| newest <= now);
-        self.epoch = epoch;
-        if !plausible {
-            self.since = None;
-            return false;
-        }
-        self.since.get_or_insert_with(Instant::now).elapsed() >= PLAUSIBLE
-    }
-}
-
-/// Whether the system's time service says that the clock is set; where there is none that tells, it is believed.
-pub(super) fn synchronised() -> bool {
-    let service = std::path::Path::new("/run/systemd/timesync");
-    !service.exists() || service.join("synchronized").exists()
 }
 
 /// Deletes what the cameras' limits say. `trusted`: whether age may be judged.
@@ -190,27 +157,4 @@ fn unlink(root: &std::path::Path, segments: &[StoredSegment]) -> Result<Deleted,
         disk::sync_folder(&folder)?;
     }
     Ok(deleted)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::clock::from_us;
-
-    #[tokio::test(start_paused = true)]
-    async fn age_is_judged_only_by_a_clock_that_was_plausible_for_an_hour() {
-        let now = from_us(1_780_000_000_000_000);
-        let later = now + Duration::from_secs(60);
-        let mut trust = ClockTrust::new(0);
-        assert!(!trust.look(0, now, None, true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(trust.look(0, now, Some(now), true));
-        assert!(!trust.look(1, now, Some(now), true), "a step");
-        assert!(!trust.look(1, now, Some(now), true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(!trust.look(1, now, Some(later), true), "before the newest row");
-        assert!(!trust.look(1, now, Some(now), true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(!trust.look(1, now, Some(now), false), "not synchronised");
-    }
 }

@@ -9,16 +9,14 @@ use tokio::{
 };
 
 use super::{
-    collect::blocking,
-    config::Encoder,
-    ffmpeg,
-    retention::{self, ClockTrust},
-    rows::Missed,
-    shared::Shared,
-    sweep::Sweep,
-    wish::Wanted,
+    collect::blocking, config::Encoder, ffmpeg, retention, rows::Missed, shared::Shared, sweep::Sweep, wish::Wanted,
 };
-use crate::{db::Change, outcome::chain, repeats};
+use crate::{
+    clock::{self, Trust},
+    db::Change,
+    outcome::chain,
+    repeats,
+};
 
 /// How often room is looked at; the recorder asks earlier when it needs some.
 const LOOK: Duration = Duration::from_secs(3);
@@ -54,7 +52,7 @@ impl Upkeep {
         let now = Instant::now();
         let mut due = Due { sweep: Some(now), limits: now, test: self.test_encoder().await };
         let mut sweep = Sweep::new(self.state.clone());
-        let mut trust = ClockTrust::new(shared.clock.epoch());
+        let mut trust = Trust::new(shared.clock.epoch());
         let mut changes = shared.store.changes();
         loop {
             let sound = shared.check_folder().await.is_ok();
@@ -90,7 +88,7 @@ impl Upkeep {
         }
     }
 
-    async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut ClockTrust) {
+    async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
         let shared = Arc::clone(&self.shared);
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
         // shows here as an error; then nothing is deleted, and a full disk stops recording.
@@ -130,10 +128,10 @@ impl Upkeep {
         swept
     }
 
-    async fn limits(&self, trust: &mut ClockTrust) -> Result<(), retention::DeleteError> {
+    async fn limits(&self, trust: &mut Trust) -> Result<(), retention::DeleteError> {
         let shared = &self.shared;
         let newest = shared.store.newest(None).await?;
-        let synchronised = blocking(retention::synchronised).await;
+        let synchronised = blocking(clock::synchronised).await;
         let trusted = trust.look(shared.clock.epoch(), shared.clock.now(), newest, synchronised);
         let wanted = self.wanted.borrow().clone();
         let deleted = retention::limits(shared, &wanted, &shared.clock, trusted).await?;

@@ -7,27 +7,14 @@ use larder_proto::pb;
 use uuid::Uuid;
 
 use super::{LONGEST_PLAYLIST, Position, RunId};
-use crate::{clock::from_us, outcome::Refusal, pb_time::parse_timestamp};
+pub(super) use crate::pb_time::range;
+use crate::{clock::from_us, outcome::Refusal};
 
 /// The longest range of one timeline.
 const LONGEST_TIMELINE: SignedDuration = SignedDuration::from_hours(32 * 24);
 const LONGEST_NOTE: usize = 200;
 const DEFAULT_VALID: u32 = 3600;
 const VALID: std::ops::RangeInclusive<u32> = 60..=86_400;
-
-/// A range that has to be there.
-pub(super) fn range(range: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
-    let range = range.ok_or_else(|| Refusal::field("range", "is not set"))?;
-    let moment = |field: &str, time: Option<&prost_types::Timestamp>| {
-        let time = time.ok_or_else(|| Refusal::field(field, "is not set"))?;
-        parse_timestamp(time).ok_or_else(|| Refusal::field(field, "is not a time between the years -9999 and 9999"))
-    };
-    let parsed = moment("range.from", range.from.as_ref())?..moment("range.to", range.to.as_ref())?;
-    if parsed.is_empty() {
-        return Err(Refusal::field("range.to", format!("{} is not after {}", parsed.end, parsed.start)));
-    }
-    Ok(parsed)
-}
 
 /// A timeline's range.
 pub(super) fn timeline_range(wanted: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
