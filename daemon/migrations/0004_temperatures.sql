@@ -25,18 +25,30 @@ CREATE TABLE sensors (
 CREATE TRIGGER sensors_changed AFTER INSERT OR UPDATE OR DELETE ON sensors
     FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('sensors');
 
+-- Readings carry a key that is never used again, and no foreign key: a sensor may have millions, and removing it must
+-- not wait until all are gone. Its key goes here, and its rows go in small steps.
+CREATE TABLE sensors_gone (key integer PRIMARY KEY);
+
+CREATE FUNCTION sensor_gone() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    INSERT INTO sensors_gone (key) VALUES (OLD.key);
+    RETURN NULL;
+END $$;
+
+CREATE TRIGGER sensors_gone AFTER DELETE ON sensors FOR EACH ROW EXECUTE FUNCTION sensor_gone();
+
 -- Single readings in thousandths of a degree Celsius, with the sensor's offset of that time.
 CREATE TABLE readings (
-    sensor      integer NOT NULL REFERENCES sensors (key) ON DELETE CASCADE,
+    sensor      integer NOT NULL,
     captured_at timestamptz NOT NULL,
     received_at timestamptz NOT NULL,
     milli       integer NOT NULL,
     PRIMARY KEY (sensor, captured_at)
 );
 
--- Minutes and hours, by their beginning. `total` is the sum of all values.
+-- Minutes, hours and days of UTC, by their beginning. `total` is the sum of all values.
 CREATE TABLE reading_minutes (
-    sensor   integer NOT NULL REFERENCES sensors (key) ON DELETE CASCADE,
+    sensor   integer NOT NULL,
     began_at timestamptz NOT NULL,
     least    integer NOT NULL,
     most     integer NOT NULL,
@@ -45,7 +57,7 @@ CREATE TABLE reading_minutes (
     PRIMARY KEY (sensor, began_at)
 );
 CREATE TABLE reading_hours (LIKE reading_minutes INCLUDING ALL);
-ALTER TABLE reading_hours ADD FOREIGN KEY (sensor) REFERENCES sensors (key) ON DELETE CASCADE;
+CREATE TABLE reading_days (LIKE reading_minutes INCLUDING ALL);
 
 -- The newest datagram that was taken from each camera. The local file has it too; the larger one counts.
 CREATE TABLE reading_marks (

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{access, certs, db, http, ingest, recorder, rpc};
+use crate::{access, certs, db, http, ingest, recorder, rpc, temperatures};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -21,6 +21,7 @@ pub struct Config {
     pub camera_link: ingest::Config,
     pub thermometers: ingest::thermometer::Config,
     pub recordings: recorder::Config,
+    pub temperatures: temperatures::Config,
     pub http: http::Config,
     pub grpc: rpc::Config,
     pub tls: certs::Config,
@@ -89,6 +90,7 @@ impl Config {
             self.camera_link.check(),
             self.thermometers.check(),
             self.recordings.check(),
+            self.temperatures.check(),
             self.http.check(),
             self.grpc.check(),
             self.tls.check(),
@@ -138,6 +140,7 @@ mod tests {
             ("camera_link", keys(&full.camera_link)),
             ("thermometers", keys(&full.thermometers)),
             ("recordings", keys(&full.recordings)),
+            ("temperatures", keys(&full.temperatures)),
             ("http", keys(&full.http)),
             ("grpc", keys(&full.grpc)),
             ("tls", keys(&full.tls)),
@@ -151,6 +154,7 @@ mod tests {
         assert_eq!(format!("{:?}", Config::default().http), format!("{:?}", example.http));
         assert_eq!(format!("{:?}", Config::default().grpc), format!("{:?}", example.grpc));
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
+        assert_eq!(format!("{:?}", Config::default().temperatures), format!("{:?}", example.temperatures));
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
         assert_eq!(format!("{:?}", Config::default().thermometers), format!("{:?}", example.thermometers));
     }

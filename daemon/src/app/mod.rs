@@ -163,12 +163,15 @@ impl App {
             },
         );
         background.spawn_until_stop(follow::cameras(directory.clone(), hub.clone(), recorder.clone()));
-        let temperatures = Temperatures::start(temperatures::Deps {
-            db: db.clone(),
-            clock: clock.clone(),
-            tasks: background.clone(),
-            state: state.clone(),
-        })
+        let temperatures = Temperatures::start(
+            &config.temperatures,
+            temperatures::Deps {
+                db: db.clone(),
+                clock: clock.clone(),
+                tasks: background.clone(),
+                state: state.clone(),
+            },
+        )
         .await?;
         let doors = Doors {
             config: &config,

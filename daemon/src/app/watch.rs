@@ -24,11 +24,13 @@ pub(super) struct Troubles {
 pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Parts {
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
+    let temperatures = built.temperatures.clone();
     let Troubles { http, https, grpc, socket } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     Parts::new(vec![
         ("database", Box::new(move || db.trouble())),
         ("recorder", Box::new(move || recorder.status().trouble)),
+        ("temperatures", Box::new(move || temperatures.trouble())),
         ("camera_link", Box::new(move || ingest.trouble())),
         ("http", Box::new(move || http.ask())),
         ("https", Box::new(move || https.ask())),

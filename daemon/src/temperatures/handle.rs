@@ -2,26 +2,46 @@
 
 use std::{
     collections::HashSet,
+    io,
     net::IpAddr,
+    ops::Range,
     path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
+use jiff::Timestamp;
 use larder_proto::wire::{
     CameraId,
     camera::{MilliCelsius, ReadingMark},
 };
-use tokio::sync::{broadcast, watch};
+use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{
-    Discovered, Error, Heard, Reading, Sensor, SensorId, Source, State, Taken, directory::Directory,
-    discovered::Unknown, live::Live, store::Store,
+    Config, Discovered, Error, Heard, Reading, Sensor, SensorId, Series, Source, State, Taken,
+    directory::Directory,
+    discovered::Unknown,
+    live::Live,
+    queue::Entry,
+    series,
+    store::{Kept, Store},
+    upkeep::Upkeep,
+    writer::{self, Health, Writer},
 };
-use crate::{clock::Clock, db, db::Db, tasks::Tasks};
+use crate::{
+    clock::Clock,
+    db::{self, Db},
+    parts::Trouble,
+    repeats,
+    tasks::Tasks,
+};
 
 /// Readings a watcher may be behind before it misses some: minutes of a house full of sensors.
 const BACKLOG: usize = 1024;
+
+/// Sensors whose readings are fetched at once: a graph must not take all of the pool.
+const FETCHED_AT_ONCE: usize = 4;
 
 /// What temperatures need.
 #[derive(Clone)]
@@ -40,6 +60,15 @@ pub enum StartError {
     /// Sensors or their newest readings can't be read.
     #[error("the sensors cannot be read")]
     Sensors(#[from] Error),
+    /// Their queue on the disk can't be used.
+    #[error("the readings that wait for the database cannot be read from {path}")]
+    Queue {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
 }
 
 /// Sensors and their readings; clones share them.
@@ -53,21 +82,33 @@ struct Inner {
     live: Mutex<Live>,
     unknown: Mutex<Unknown>,
     told: broadcast::Sender<Reading>,
+    intake: mpsc::Sender<Entry>,
+    health: Health,
 }
 
 impl Temperatures {
-    /// Reads the sensors and begins to follow them.
+    /// Reads the sensors, begins to follow them, and to write readings, those first that still wait.
     ///
     /// # Errors
     /// When they can't be read.
-    pub async fn start(deps: Deps) -> Result<Self, StartError> {
+    pub async fn start(config: &Config, deps: Deps) -> Result<Self, StartError> {
         let store = Store::new(deps.db.clone());
         let directory = Directory::load(store.clone()).await?;
         let mut live = Live::default();
         for readings in store.newest().await.map_err(Error::from)? {
             live.remember(&readings);
         }
+        let path = deps.state.join("readings");
+        let queue = writer::open(path.clone(), u64::from(config.queue_mib) << 20).await;
+        let queue = queue.map_err(|source| StartError::Queue { path, source })?;
+        let (intake, entries) = mpsc::channel(writer::INTAKE);
+        let health = Health::new();
+        let writer = Writer::new(queue, store.clone(), health.clone());
+        deps.tasks.spawn(writer.run(entries, deps.tasks.stopping()));
         deps.tasks.spawn_until_stop(directory.clone().follow());
+        let upkeep =
+            Upkeep { config: *config, store: store.clone(), directory: directory.clone(), clock: deps.clock.clone() };
+        deps.tasks.spawn_until_stop(upkeep.run());
         let temperatures = Self(Arc::new(Inner {
             store,
             directory,
@@ -75,6 +116,8 @@ impl Temperatures {
             live: Mutex::new(live),
             unknown: Mutex::default(),
             told: broadcast::Sender::new(BACKLOG),
+            intake,
+            health,
         }));
         deps.tasks.spawn_until_stop(temperatures.clone().forget());
         Ok(temperatures)
@@ -98,9 +141,19 @@ impl Temperatures {
         if !self.live().take(reading, self.0.clock.epoch()) {
             return Taken::OutOfOrder;
         }
+        self.keep(reading);
         // An error means that nobody watches.
         let _ = self.0.told.send(reading);
         Taken::Kept
+    }
+
+    /// Hands a reading to the writer. What a probe sends that failed is no row.
+    fn keep(&self, reading: Reading) {
+        let Reading { sensor, captured_at, received_at, value: Some(value) } = reading else { return };
+        if self.0.intake.try_send(Entry { sensor, captured_at, received_at, value }).is_err() {
+            metrics::counter!("larder_readings_dropped_total", "reason" => "disk_hangs").increment(1);
+            repeats::say!(error, "", { sensor.id = %sensor }, "the disk hangs; readings are lost");
+        }
     }
 
     /// All sensors by name.
@@ -154,11 +207,53 @@ impl Temperatures {
         self.live().state(sensor, now)
     }
 
+    /// What is wrong, if something is.
+    pub fn trouble(&self) -> Option<Trouble> {
+        self.0.health.trouble()
+    }
+
     /// Sources that were heard and belong to no sensor, the newest first.
     pub fn discovered(&self) -> Vec<Discovered> {
         let mut unknown = self.unknown();
         unknown.retain(|source| self.of_source(source).is_none());
         unknown.all()
+    }
+
+    /// Graphs of some sensors with at most so many points each (2 or more).
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn series(
+        &self,
+        sensors: &[Arc<Sensor>],
+        range: &Range<Timestamp>,
+        points: u32,
+    ) -> Result<Vec<Series>, db::Error> {
+        let one = |sensor: Arc<Sensor>| async move {
+            let (points, step) = self.0.store.points(sensor.key, range, points).await?;
+            let step = step.unsigned_abs();
+            let gap_after = series::gap_after(&points, step, self.interval(sensor.id));
+            Ok(Series { sensor: sensor.id, points, step, gap_after })
+        };
+        stream::iter(sensors.to_vec()).map(one).buffered(FETCHED_AT_ONCE).try_collect().await
+    }
+
+    /// The single reading of a sensor that lies nearest to a moment.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn nearest(&self, sensor: &Sensor, at: Timestamp) -> Result<Option<Reading>, db::Error> {
+        Ok(self.0.store.nearest(sensor.key, at).await?.map(|kept| reading(sensor.id, &kept)))
+    }
+
+    /// A sensor's first reading of each minute of a range that begins with a whole one, or the minute's mean where
+    /// single readings are no longer kept. What was answered once stays so when more is read.
+    ///
+    /// # Errors
+    /// When the database fails.
+    pub async fn one_a_minute(&self, sensor: &Sensor, range: &Range<Timestamp>) -> Result<Vec<Reading>, db::Error> {
+        let kept = self.0.store.one_a_minute(sensor.key, range).await?;
+        Ok(kept.iter().map(|kept| reading(sensor.id, kept)).collect())
     }
 
     /// The newest datagram that was taken from each camera, as the database knows it.
@@ -201,4 +296,9 @@ impl Temperatures {
     fn unknown(&self) -> MutexGuard<'_, Unknown> {
         self.0.unknown.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// A row of that sensor.
+pub(super) fn reading(sensor: SensorId, kept: &Kept) -> Reading {
+    Reading { sensor, captured_at: kept.captured_at, received_at: kept.received_at, value: Some(kept.value) }
 }

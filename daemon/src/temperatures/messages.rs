@@ -1,9 +1,9 @@
 //! The domain's nouns as messages: pure.
 
-use larder_proto::pb;
+use larder_proto::{pb, wire::camera::MilliCelsius};
 
-use super::{Discovered, Reading, Sensor, Source, State, Unit};
-use crate::pb_time::timestamp;
+use super::{Discovered, Reading, Sensor, Series, Source, State, Unit, series::Point};
+use crate::pb_time::{duration, timestamp};
 
 pub(super) fn sensor(sensor: &Sensor, latest: Option<&Reading>, state: State) -> pb::Sensor {
     pb::Sensor {
@@ -61,6 +61,20 @@ pub(super) fn discovered(found: &Discovered, suggested_name: String) -> pb::Disc
         readings: found.readings,
         celsius: found.value.map(|value| value.celsius()),
         suggested_name,
+    }
+}
+
+pub(super) fn series(series: &Series) -> pb::Series {
+    let milli = |value: fn(&Point) -> MilliCelsius| series.points.iter().map(|point| value(point).0).collect();
+    pb::Series {
+        sensor_id: series.sensor.to_string(),
+        at_us: series.points.iter().map(|point| point.at.as_microsecond()).collect(),
+        min_milli_celsius: milli(|point| point.least),
+        max_milli_celsius: milli(|point| point.most),
+        mean_milli_celsius: milli(|point| point.mean),
+        count: series.points.iter().map(|point| point.count).collect(),
+        step: Some(duration(series.step)),
+        gap_after: Some(duration(series.gap_after)),
     }
 }
 

@@ -1,16 +1,24 @@
 //! Temperatures: sensors, and what they read.
 //!
 //! What is heard comes in by [`Temperatures::offer`], which never waits: the newest value is in memory at once, and
-//! whoever watches is told. Everything that is asked later comes from PostgreSQL.
+//! whoever watches is told. It goes through a queue on the disk into rows of PostgreSQL, which answer everything that is
+//! asked later.
 
+mod config;
 mod directory;
 mod discovered;
+mod export;
 mod handle;
 mod live;
 mod messages;
 mod parse;
+mod queue;
+mod series;
 mod service;
 mod store;
+mod upkeep;
+mod watch;
+mod writer;
 
 use std::{fmt, net::IpAddr, str::FromStr};
 
@@ -19,9 +27,11 @@ use larder_proto::wire::{CameraId, camera::MilliCelsius};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use config::Config;
 pub use discovered::Discovered;
 pub use handle::{Deps, StartError, Temperatures};
 pub use live::State;
+pub use series::Series;
 pub use service::{Parts, Service};
 
 use crate::{
@@ -222,41 +232,4 @@ impl From<Error> for Refusal {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    pub(super) fn sensor() -> Sensor {
-        Sensor {
-            id: SensorId::random(),
-            key: 1,
-            name: "fridge".to_owned(),
-            title: String::new(),
-            source: Source::Probe { camera: CameraId::random(), index: 0 },
-            offset: MilliCelsius(0),
-            unit: Unit::Celsius,
-            camera: None,
-            created_at: Timestamp::UNIX_EPOCH,
-            updated_at: Timestamp::UNIX_EPOCH,
-        }
-    }
-
-    #[test]
-    fn every_wrong_field_of_a_sensor_is_named() {
-        assert_eq!(check(&sensor()), []);
-        let address = IpAddr::from([192, 168, 1, 2]);
-        let mut wrong = Sensor {
-            name: "Fridge".to_owned(),
-            title: "x".repeat(65),
-            offset: MilliCelsius(-20_001),
-            source: Source::Text { address, device: "a\nb".to_owned() },
-            ..sensor()
-        };
-        let paths = |sensor: &Sensor| check(sensor).into_iter().map(|(path, _)| path).collect::<Vec<_>>();
-        assert_eq!(
-            paths(&wrong),
-            ["sensor.name", "sensor.title", "sensor.offset_celsius", "sensor.source.text.device"]
-        );
-        wrong = Sensor { source: Source::Probe { camera: CameraId::random(), index: 8 }, ..sensor() };
-        assert_eq!(paths(&wrong), ["sensor.source.probe.index"]);
-    }
-}
+mod tests;

@@ -1,7 +1,8 @@
 //! Requests become sensors here, or an error that names each wrong field.
 
-use std::net::IpAddr;
+use std::{net::IpAddr, ops::Range};
 
+use jiff::Timestamp;
 use larder_proto::{
     pb::{self, sensor_source},
     wire::{CameraId, camera::MilliCelsius},
@@ -9,9 +10,16 @@ use larder_proto::{
 use prost_types::FieldMask;
 
 use super::{Error, FieldError, Sensor, SensorId, Source, Unit};
+use crate::{outcome::Refusal, pb_time};
 
 /// Every path a mask may hold.
 const PATHS: &[&str] = &["name", "title", "source", "offset_celsius", "unit", "camera_id"];
+
+/// Points of a graph when the request names none: about the pixels of a small one.
+const DEFAULT_POINTS: u32 = 500;
+const POINTS: std::ops::RangeInclusive<u32> = 2..=5000;
+/// Sensors of one request.
+const MOST_SENSORS: usize = 32;
 
 /// Finds a camera by its id or name.
 pub(super) type FindCamera<'a> = &'a dyn Fn(&str) -> Option<CameraId>;
@@ -61,6 +69,28 @@ pub(super) fn updated(
     let mut sensor = known.clone();
     apply(&mut sensor, wanted, &paths, find, Vec::new())?;
     Ok(sensor)
+}
+
+/// A range of time; nothing was read before 1970.
+pub(super) fn range(wanted: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
+    let range = pb_time::range(wanted)?;
+    let start = range.start.max(Timestamp::UNIX_EPOCH);
+    Ok(start..range.end.max(start))
+}
+
+/// How many points.
+pub(super) fn points(wanted: u32) -> Result<u32, Refusal> {
+    let points = if wanted == 0 { DEFAULT_POINTS } else { wanted };
+    let why = || format!("{points} is not from {} to {}", POINTS.start(), POINTS.end());
+    if POINTS.contains(&points) { Ok(points) } else { Err(Refusal::field("points", why())) }
+}
+
+/// At most so many names or ids.
+pub(super) fn sensors(wanted: &[String]) -> Result<(), Refusal> {
+    if wanted.len() <= MOST_SENSORS {
+        return Ok(());
+    }
+    Err(Refusal::field("sensors", format!("{} are named, at most {MOST_SENSORS} may be", wanted.len())))
 }
 
 /// The paths of the fields that are set, for a request without a mask.

@@ -1,15 +1,17 @@
 //! `TemperatureService` over gRPC.
 
-use std::sync::Arc;
+use std::{pin::Pin, sync::Arc};
 
+use futures_util::{Stream, StreamExt as _};
 use larder_proto::{
     pb::{self, temperature_service_server::TemperatureService},
     wire::CameraId,
 };
 use tonic::{Request, Response, Status};
 
-use super::{Discovered, Error, Sensor, Source, Temperatures, messages, parse};
+use super::{Discovered, Error, Sensor, Source, Temperatures, export, messages, parse, watch};
 use crate::{
+    access::Caller,
     cameras::Directory,
     clock::Clock,
     events::{Events, Kind as EventKind},
@@ -39,6 +41,15 @@ impl Service {
 
     fn find(&self, id_or_name: &str) -> Result<Arc<Sensor>, Refusal> {
         self.0.temperatures.find(id_or_name).ok_or_else(|| Error::NotFound(id_or_name.to_owned()).into())
+    }
+
+    /// The sensors of a request; all when it names none.
+    fn named(&self, names: &[String]) -> Result<Vec<Arc<Sensor>>, Refusal> {
+        parse::sensors(names)?;
+        if names.is_empty() {
+            return Ok(self.0.temperatures.all());
+        }
+        names.iter().map(|name| self.find(name)).collect()
     }
 
     fn camera(&self, id_or_name: &str) -> Option<CameraId> {
@@ -147,26 +158,46 @@ impl TemperatureService for Service {
 
     async fn get_readings(
         &self,
-        _: Request<pb::GetReadingsRequest>,
+        request: Request<pb::GetReadingsRequest>,
     ) -> Result<Response<pb::GetReadingsResponse>, Status> {
-        Err(Status::unimplemented("readings cannot be asked for yet"))
+        let request = request.get_ref();
+        let sensors = self.named(&request.sensors)?;
+        let range = parse::range(request.range.as_ref())?;
+        let points = parse::points(request.points)?;
+        let series = self.0.temperatures.series(&sensors, &range, points).await.map_err(Refusal::from)?;
+        Ok(Response::new(pb::GetReadingsResponse { series: series.iter().map(messages::series).collect() }))
     }
 
-    type ExportReadingsStream = futures_util::stream::Empty<Result<pb::ExportReadingsResponse, Status>>;
+    type ExportReadingsStream = Pin<Box<dyn Stream<Item = Result<pb::ExportReadingsResponse, Status>> + Send>>;
 
     async fn export_readings(
         &self,
-        _: Request<pb::ExportReadingsRequest>,
+        request: Request<pb::ExportReadingsRequest>,
     ) -> Result<Response<Self::ExportReadingsStream>, Status> {
-        Err(Status::unimplemented("readings cannot be asked for yet"))
+        let caller = Caller::of_rpc(&request)?.clone();
+        let request = request.get_ref();
+        let sensors = self.named(&request.sensors)?;
+        let range = parse::range(request.range.as_ref())?;
+        let batches = export::export(self.0.temperatures.store().clone(), &sensors, range).map(|batch| {
+            let batch = batch.map_err(Refusal::from)?;
+            Ok(pb::ExportReadingsResponse { readings: batch.iter().map(messages::reading).collect() })
+        });
+        Ok(Response::new(Box::pin(caller.until_revoked(batches))))
     }
 
-    type WatchReadingsStream = futures_util::stream::Empty<Result<pb::Reading, Status>>;
+    type WatchReadingsStream = Pin<Box<dyn Stream<Item = Result<pb::Reading, Status>> + Send>>;
 
     async fn watch_readings(
         &self,
-        _: Request<pb::WatchReadingsRequest>,
+        request: Request<pb::WatchReadingsRequest>,
     ) -> Result<Response<Self::WatchReadingsStream>, Status> {
-        Err(Status::unimplemented("readings cannot be asked for yet"))
+        let caller = Caller::of_rpc(&request)?.clone();
+        let names = &request.get_ref().sensors;
+        let mut wanted = Vec::with_capacity(names.len());
+        for name in names {
+            wanted.push(self.find(name)?.id);
+        }
+        let readings = watch::readings(&self.0.temperatures, wanted);
+        Ok(Response::new(Box::pin(caller.until_revoked(readings.map(|reading| Ok(messages::reading(&reading)))))))
     }
 }

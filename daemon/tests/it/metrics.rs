@@ -176,7 +176,18 @@ async fn a_part_that_is_not_ready_is_named_with_its_reason() {
     };
     let well = get_with(hub.http(), "/readyz", &[json]).await;
     assert_eq!(well.status, 200);
-    let parts = ["camera_link", "certificates", "clock", "database", "grpc", "http", "https", "recorder", "socket"];
+    let parts = [
+        "camera_link",
+        "certificates",
+        "clock",
+        "database",
+        "grpc",
+        "http",
+        "https",
+        "recorder",
+        "socket",
+        "temperatures",
+    ];
     assert_eq!(reasons(&well).into_keys().collect::<Vec<_>>(), parts);
     assert!(reasons(&well).values().all(serde_json::Value::is_null), "{}", well.text());
     assert!(get_with(hub.http(), "/readyz", &[]).await.text().starts_with("ready\ndatabase: ready\n"));

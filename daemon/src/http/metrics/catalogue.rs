@@ -103,6 +103,10 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_disk_free_bytes", &[], "bytes free on the recordings' file system"),
     gauge("larder_disk_size_bytes", &[], "bytes of the recordings' file system"),
     gauge("larder_disk_floor_bytes", &[], "bytes that are kept free; below, recording stops"),
+    // Temperatures.
+    counter("larder_readings_written_total", &[], "readings that became rows"),
+    gauge("larder_readings_waiting", &[], "readings that wait to be written to the database"),
+    counter("larder_readings_dropped_total", &["reason"], "readings lost: the queue was full, or the disk hung"),
     // The database.
     gauge("larder_database_up", &[], "1 while the database answers"),
     counter("larder_database_reconnects_total", &[], "times the database came back"),

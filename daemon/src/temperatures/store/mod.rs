@@ -1,9 +1,13 @@
 //! Sensors and readings in PostgreSQL.
 
+mod keeping;
 mod marks;
 mod newest;
+mod reading;
 mod sensors;
+mod writing;
 
+pub(super) use reading::{Kept, Since};
 use tokio::sync::broadcast;
 use tokio_postgres::{Row, types::FromSql};
 

@@ -29,7 +29,7 @@ impl Store {
             "INSERT INTO sensors (id, name, title, probe_camera, probe_index, text_address, text_device, \
              offset_milli, unit, camera_id) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10) RETURNING {COLUMNS}"
         );
-        self.write(&sql, sensor).await
+        self.save(&sql, sensor).await
     }
 
     /// Changes everything but id, key and times.
@@ -39,7 +39,7 @@ impl Store {
              text_device = $7, offset_milli = $8, unit = $9, camera_id = $10, updated_at = now() \
              WHERE id = $1 RETURNING {COLUMNS}"
         );
-        self.write(&sql, sensor).await
+        self.save(&sql, sensor).await
     }
 
     pub(in crate::temperatures) async fn delete(&self, id: SensorId) -> Result<(), Error> {
@@ -48,7 +48,7 @@ impl Store {
         if gone == 0 { Err(Error::NotFound(id.to_string())) } else { Ok(()) }
     }
 
-    async fn write(&self, sql: &str, sensor: &Sensor) -> Result<Sensor, Error> {
+    async fn save(&self, sql: &str, sensor: &Sensor) -> Result<Sensor, Error> {
         let kept = Kept::of(&sensor.source);
         let client = self.db.client().await?;
         let row = client
