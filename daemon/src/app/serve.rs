@@ -151,6 +151,7 @@ impl Shared {
             hls: hls::routes(hls::Deps {
                 store: self.recordings.clone(),
                 cameras: self.directory.clone(),
+                temperatures: built.temperatures.clone(),
                 root: self.root.clone(),
                 clock: self.clock.clone(),
             }),

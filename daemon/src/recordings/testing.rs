@@ -16,6 +16,7 @@ use crate::{
     events::Events,
     secrets::HubKey,
     tasks::Tasks,
+    temperatures::{self, Temperatures},
 };
 
 pub(crate) struct Bench {
@@ -50,6 +51,17 @@ impl Bench {
     pub(crate) async fn directory(&self) -> Directory {
         let hub_key = HubKey::load_or_create(self.root()).expect("a key");
         Directory::load(cameras::Store::new(self.db.clone(), hub_key)).await.expect("cameras")
+    }
+
+    /// Temperatures of the sensors that there are now; they follow changes.
+    pub(crate) async fn temperatures(&self) -> Temperatures {
+        let deps = temperatures::Deps {
+            db: self.db.clone(),
+            clock: Clock::new(),
+            tasks: self.tasks.clone(),
+            state: self.root().to_owned(),
+        };
+        Temperatures::start(&temperatures::Config::default(), deps).await.expect("temperatures")
     }
 
     pub(crate) fn access(&self) -> Access {

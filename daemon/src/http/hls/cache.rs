@@ -18,6 +18,8 @@ const MOST_BYTES: usize = 8 << 20;
 const ENTRY: usize = 256;
 
 type Key = (CameraId, Timestamp, Timestamp);
+/// What a text was made of: the state of its segments, and how many temperatures.
+type Content = (Stamp, usize);
 
 /// Texts by camera and range. When it is full, those that were asked for longest ago go.
 #[derive(Default)]
@@ -31,14 +33,14 @@ struct Inner {
 }
 
 struct Entry {
-    stamp: Stamp,
+    stamp: Content,
     text: Text,
     used: u64,
 }
 
 impl Cache {
     /// The text of a range, if what is stored of it is still the same.
-    pub(super) fn find(&self, camera: CameraId, range: &Range<Timestamp>, stamp: &Stamp) -> Option<Text> {
+    pub(super) fn find(&self, camera: CameraId, range: &Range<Timestamp>, stamp: &Content) -> Option<Text> {
         let mut inner = self.inner();
         inner.turn += 1;
         let turn = inner.turn;
@@ -51,7 +53,7 @@ impl Cache {
     }
 
     /// Keeps the text of a range.
-    pub(super) fn keep(&self, camera: CameraId, range: &Range<Timestamp>, stamp: Stamp, text: &Text) {
+    pub(super) fn keep(&self, camera: CameraId, range: &Range<Timestamp>, stamp: Content, text: &Text) {
         let mut inner = self.inner();
         inner.turn += 1;
         let entry = Entry { stamp, text: text.clone(), used: inner.turn };
@@ -90,10 +92,11 @@ mod tests {
     #[test]
     fn a_range_that_changed_is_built_anew() {
         let (cache, camera) = (Cache::default(), CameraId::random());
-        cache.keep(camera, &range(0), Stamp::for_test(1), &Text::new("one"));
-        assert!(cache.find(camera, &range(0), &Stamp::for_test(1)).is_some());
-        assert!(cache.find(camera, &range(0), &Stamp::for_test(2)).is_none());
-        assert!(cache.find(CameraId::random(), &range(0), &Stamp::for_test(1)).is_none());
+        cache.keep(camera, &range(0), (Stamp::for_test(1), 0), &Text::new("one"));
+        assert!(cache.find(camera, &range(0), &(Stamp::for_test(1), 0)).is_some());
+        assert!(cache.find(camera, &range(0), &(Stamp::for_test(2), 0)).is_none());
+        assert!(cache.find(camera, &range(0), &(Stamp::for_test(1), 60)).is_none(), "readings came late");
+        assert!(cache.find(CameraId::random(), &range(0), &(Stamp::for_test(1), 0)).is_none());
     }
 
     #[test]
@@ -110,10 +113,13 @@ mod tests {
             Text::new(&text)
         };
         for hour in 0..200 {
-            cache.keep(camera, &range(hour), Stamp::for_test(hour), &noise());
-            assert!(cache.find(camera, &range(0), &Stamp::for_test(0)).is_some(), "asked for again at hour {hour}");
+            cache.keep(camera, &range(hour), (Stamp::for_test(hour), 0), &noise());
+            assert!(
+                cache.find(camera, &range(0), &(Stamp::for_test(0), 0)).is_some(),
+                "asked for again at hour {hour}"
+            );
         }
-        assert!(cache.find(camera, &range(1), &Stamp::for_test(1)).is_none());
+        assert!(cache.find(camera, &range(1), &(Stamp::for_test(1), 0)).is_none());
         let inner = cache.inner();
         assert!(inner.bytes <= MOST_BYTES);
         assert_eq!(inner.bytes, inner.entries.values().map(Entry::cost).sum::<usize>());

@@ -7,6 +7,7 @@ mod answer;
 mod cache;
 mod media;
 mod moment;
+mod noted;
 mod playlist;
 mod ranges;
 mod window;
@@ -30,9 +31,11 @@ use crate::{
     clock::Clock,
     outcome::{Kind, Refusal},
     recordings::{LONGEST_PLAYLIST, Played, RunId, Store},
+    temperatures::Temperatures,
 };
 use answer::Text;
 use cache::Cache;
+use noted::Noted;
 use playlist::Playlist;
 use window::{Floors, Item};
 
@@ -56,6 +59,8 @@ pub struct Deps {
     pub store: Store,
     /// Cameras by id or name.
     pub cameras: Directory,
+    /// What was read meanwhile.
+    pub temperatures: Temperatures,
     /// The folder that holds `<camera UUID>/<day>/<run>`.
     pub root: PathBuf,
     /// What is closed lies before its now.
@@ -89,11 +94,23 @@ impl Hls {
             .ok_or_else(|| Refusal::new(Kind::NotFound, format!("no such camera {id_or_name:?}")))
     }
 
+    /// What was read while these fragments were filmed.
+    async fn noted(&self, camera: CameraId, items: &[Item]) -> Vec<Noted> {
+        let Some((first, last)) = items.first().zip(items.last()) else { return Vec::new() };
+        noted::of_camera(&self.deps.temperatures, camera, &(first.start..last.end())).await
+    }
+
     /// Builds text off the threads that serve requests.
-    async fn build(&self, played: &[Played], items: Vec<Item>, kind: Playlist) -> Result<Text, Refusal> {
+    async fn build(
+        &self,
+        played: &[Played],
+        items: Vec<Item>,
+        noted: Vec<Noted>,
+        kind: Playlist,
+    ) -> Result<Text, Refusal> {
         let turn = Arc::clone(&self.builds).acquire_owned().await.map_err(Refusal::internal)?;
         let inits = self.init_sizes(played).await;
-        let built = in_turn(turn, move || Ok(Text::new(&kind.write(&items, &inits)?)));
+        let built = in_turn(turn, move || Ok(Text::new(&kind.write(&items, &inits, &noted)?)));
         built.await?.map_err(|error: playlist::WriteError| Refusal::internal(error))
     }
 
@@ -144,7 +161,8 @@ async fn live(
     if items.is_empty() {
         return Err(Refusal::new(Kind::NotFound, format!("nothing is recorded of camera {camera:?}")));
     }
-    let text = hls.build(&played, items, Playlist::Live { grant: grant_of(query.as_deref()) }).await?;
+    let noted = hls.noted(id, &items).await;
+    let text = hls.build(&played, items, noted, Playlist::Live { grant: grant_of(query.as_deref()) }).await?;
     Ok(text.answer(&headers).into_response())
 }
 
@@ -161,7 +179,9 @@ async fn between(
     if !caller.may_play(id, range.start, range.end) {
         return Err(beyond_grant());
     }
-    let stamp = hls.deps.store.stamp(id, &range).await?;
+    // Before the stamp, which is to change when more readings of the time come in late.
+    let noted = noted::of_camera(&hls.deps.temperatures, id, &range).await;
+    let stamp = (hls.deps.store.stamp(id, &range).await?, noted.len());
     let grant = grant_of(query.as_deref());
     if grant.is_none()
         && let Some(text) = hls.cache.find(id, &range, &stamp)
@@ -178,7 +198,7 @@ async fn between(
     // A grant's text is its owner's alone; what may still grow is built anew each time.
     let keep =
         grant.is_none() && range.end <= hls.deps.clock.now() && played.iter().all(|played| played.segment.closed);
-    let text = hls.build(&played, items, Playlist::Closed { grant }).await?;
+    let text = hls.build(&played, items, noted, Playlist::Closed { grant }).await?;
     if keep {
         hls.cache.keep(id, &range, stamp, &text);
     }

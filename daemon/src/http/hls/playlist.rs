@@ -9,7 +9,10 @@ use hls_m3u8::{
 };
 use thiserror::Error;
 
-use super::window::Item;
+use super::{
+    noted::{self, Noted},
+    window::Item,
+};
 use crate::recordings::RunId;
 
 /// The longest fragment there should be (a key frame every two seconds, a run's end after five without a frame),
@@ -45,8 +48,14 @@ pub(super) enum WriteError {
 }
 
 impl Playlist {
-    /// The text for fragments, of which there is one at least, and the bytes of their runs' init sections.
-    pub(super) fn write(&self, items: &[Item], inits: &HashMap<RunId, u64>) -> Result<String, WriteError> {
+    /// The text for fragments, of which there is one at least, the bytes of their runs' init sections, and the
+    /// temperatures read meanwhile.
+    pub(super) fn write(
+        &self,
+        items: &[Item],
+        inits: &HashMap<RunId, u64>,
+        noted: &[Noted],
+    ) -> Result<String, WriteError> {
         let first = items.first().map_or((0, 0), |item| (item.sequence, item.ordinal));
         let mut segments = Vec::with_capacity(items.len());
         let mut previous = None;
@@ -64,7 +73,12 @@ impl Playlist {
         if matches!(self, Self::Closed { .. }) {
             builder.playlist_type(PlaylistType::Vod).has_end_list(true);
         }
-        discontinuity_first(&builder.build()?.to_string())
+        let mut text = discontinuity_first(&builder.build()?.to_string())?;
+        // All in front of the first fragment: they belong to the playlist, and the library knows one a fragment.
+        if let Some(at) = text.find("#EXT-X-MAP:") {
+            text.insert_str(at, &noted::lines(noted)?);
+        }
+        Ok(text)
     }
 
     fn segment(
@@ -181,7 +195,7 @@ mod tests {
     #[test]
     fn a_closed_range_reads_as_it_should() {
         let items = [item(3, 40, 0, 2000), item(3, 41, 2000, 2040), item(4, 42, 90_000, 1960)];
-        let text = Playlist::Closed { grant: Some("grant=abc".into()) }.write(&items, &inits()).unwrap();
+        let text = Playlist::Closed { grant: Some("grant=abc".into()) }.write(&items, &inits(), &[]).unwrap();
         let expected = "\
 #EXTM3U
 #EXT-X-VERSION:6
@@ -212,7 +226,7 @@ mod tests {
     #[test]
     fn a_live_playlist_has_no_end_and_a_constant_target() {
         let text = Playlist::Live { grant: None }
-            .write(&[item(0, 7, 0, 11_000), item(0, 8, 11_000, 2000)], &HashMap::new())
+            .write(&[item(0, 7, 0, 11_000), item(0, 8, 11_000, 2000)], &HashMap::new(), &[])
             .unwrap();
         let playlist = parsed(&text);
         assert_eq!(playlist.target_duration, TARGET);
@@ -226,12 +240,35 @@ mod tests {
     #[test]
     fn a_hole_within_a_run_is_a_discontinuity_with_its_own_time() {
         let text = Playlist::Closed { grant: None }
-            .write(&[item(0, 0, 0, 2000), item(0, 30, 60_000, 2000)], &HashMap::new())
+            .write(&[item(0, 0, 0, 2000), item(0, 30, 60_000, 2000)], &HashMap::new(), &[])
             .unwrap();
         let playlist = parsed(&text);
         let second = playlist.segments.values().nth(1).unwrap();
         assert!(second.has_discontinuity && second.map.is_none());
         assert_eq!(second.program_date_time.as_ref().unwrap().date_time, "2023-11-14T22:14:20.000Z");
+    }
+
+    #[test]
+    fn temperatures_stand_in_front_of_the_first_fragment_and_a_strict_parser_takes_them() {
+        let noted = |key, second: i64, milli| Noted {
+            name: format!("sensor-{key}"),
+            key,
+            at: Timestamp::from_second(1_700_000_000 + second).unwrap(),
+            value: larder_proto::wire::camera::MilliCelsius(milli),
+        };
+        let noted = [noted(1, 0, 4250), noted(1, 60, 4300), noted(2, 0, -18_000)];
+        let items = [item(3, 40, 0, 2000), item(3, 41, 2000, 2040)];
+        let text = Playlist::Live { grant: None }.write(&items, &inits(), &noted).unwrap();
+        assert_eq!(parsed(&text).segments.values().count(), 2);
+        let lines: Vec<&str> = text.lines().collect();
+        let first = lines.iter().position(|line| line.starts_with("#EXT-X-DATERANGE:")).unwrap();
+        assert!(lines[first..first + 3].iter().all(|line| line.starts_with("#EXT-X-DATERANGE:")));
+        assert!(lines[first + 3].starts_with("#EXT-X-MAP:"));
+        let ids: std::collections::BTreeSet<_> = lines[first..first + 3]
+            .iter()
+            .map(|line| hls_m3u8::tags::ExtXDateRange::try_from(*line).unwrap().id().to_string())
+            .collect();
+        assert_eq!(ids.len(), 3);
     }
 
     proptest! {
@@ -251,7 +288,7 @@ mod tests {
                 start += 30_000;
             }
             let kind = if live { Playlist::Live { grant: None } } else { Playlist::Closed { grant: None } };
-            let text = kind.write(&items, &inits()).unwrap();
+            let text = kind.write(&items, &inits(), &[]).unwrap();
             let playlist = parsed(&text);
             prop_assert_eq!(playlist.segments.values().count(), items.len());
             prop_assert_eq!(playlist.discontinuity_sequence, usize::try_from(items[0].ordinal).unwrap());

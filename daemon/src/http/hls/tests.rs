@@ -37,6 +37,7 @@ impl Stage {
         let deps = Deps {
             store: bench.store.clone(),
             cameras: bench.directory().await,
+            temperatures: bench.temperatures().await,
             root: bench.root().to_owned(),
             clock: Clock::new(),
         };
@@ -344,4 +345,37 @@ async fn a_build_whose_caller_hung_up_keeps_its_turn_until_it_is_done() {
     assert_eq!(builds.available_permits(), 0);
     go_on.send(()).unwrap();
     drop(builds.acquire().await.unwrap());
+}
+
+#[tokio::test]
+async fn a_playlist_tells_the_temperatures_of_its_time_and_those_that_come_late() {
+    let stage = Stage::set().await;
+    let first = run(stage.camera, 0, 0, 0);
+    stage.begin(&first, INIT).await;
+    stage.record(&first, (0, 0), &fragments(30), true).await;
+    let client = stage.bench.db.client().await.unwrap();
+    let sensor = "INSERT INTO sensors (id, name, probe_camera, probe_index, camera_id)
+                  VALUES ($1, 'top', $2, 0, $2) RETURNING key";
+    let key: i32 = client.query_one(sensor, &[&uuid::Uuid::new_v4(), &stage.camera.0]).await.unwrap().get(0);
+    let tell = async |second: i64, milli: i32| {
+        let sql = "INSERT INTO readings (sensor, captured_at, received_at, milli) VALUES ($1, $2, $2, $3)";
+        client.execute(sql, &[&key, &at(second), &milli]).await.unwrap();
+    };
+    tell(5, -18_250).await;
+    tell(35, -18_000).await;
+    // The hub hears of the sensor through the database.
+    let playlist = loop {
+        let body = text(&stage.get(&path(0, 60), &[]).await.2);
+        if body.contains("DATERANGE") {
+            break body;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+    };
+    hls_m3u8::MediaPlaylist::try_from(playlist.as_str()).unwrap();
+    assert_eq!(playlist.matches("DATERANGE").count(), 1, "one a minute: {playlist}");
+    assert!(playlist.contains("X-TEMP-C=\"-18.250\""), "{playlist}");
+    tell(59, -18_000).await;
+    assert_eq!(text(&stage.get(&path(0, 60), &[]).await.2), playlist, "the minute has its reading");
+    drop(client);
+    stage.bench.stop().await;
 }
