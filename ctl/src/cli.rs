@@ -10,9 +10,9 @@ use crate::{
     demo::{self, DemoArgs},
     login::{self, LoginArgs},
     profile::{self, Profiles},
-    recording, simulate, system,
+    recording, sensor, simulate, system,
     target::TargetArgs,
-    token,
+    temperature, token,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission; of status also: 5 a part is not ready.";
@@ -45,6 +45,12 @@ pub enum Command {
     /// Recordings: list, play, pin and delete them
     #[command(subcommand)]
     Recording(recording::Command),
+    /// Thermometers: add, adopt, change and remove them
+    #[command(subcommand)]
+    Sensor(sensor::Command),
+    /// Temperatures: the newest, graphs and exports
+    #[command(subcommand, visible_alias = "temp")]
+    Temperature(temperature::Command),
     /// Tokens for programs and for hubs elsewhere
     #[command(subcommand)]
     Token(token::Command),
@@ -94,6 +100,8 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         }
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
+        Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out).await,
+        Command::Temperature(command) => temperature::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
         Command::Bench(command) => bench::run(command, out, stop).await,

@@ -6,9 +6,11 @@ use hyper_util::rt::TokioIo;
 use larder_proto::pb::{
     access_service_client::AccessServiceClient, camera_service_client::CameraServiceClient,
     recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
+    temperature_service_client::TemperatureServiceClient,
 };
 use tonic::{
     Request, Status,
+    codec::CompressionEncoding,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
     transport::{Channel, Endpoint, Uri},
@@ -87,6 +89,11 @@ impl Hub {
     /// Recordings.
     pub fn recordings(&self) -> RecordingServiceClient<Authenticated> {
         RecordingServiceClient::new(self.channel.clone())
+    }
+
+    /// Sensors and their readings.
+    pub fn temperatures(&self) -> TemperatureServiceClient<Authenticated> {
+        TemperatureServiceClient::new(self.channel.clone()).accept_compressed(CompressionEncoding::Gzip)
     }
 
     /// The hub itself.

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! cli ──▶ target ──▶ client ──▶ one module per domain ──▶ output
-//!  (what)   (which hub)  (gRPC, HTTP)  (camera, recording, token, system)  (table or JSON)
+//!  (what)   (which hub)  (gRPC, HTTP)  (camera, recording, sensor, ...)  (table or JSON)
 //! ```
 //!
 //! [`cli`] says what was asked, [`target`] finds the hub (local socket, address or profile), [`dial`] opens the
@@ -24,9 +24,11 @@ pub mod login;
 pub mod output;
 pub mod profile;
 pub mod recording;
+pub mod sensor;
 pub mod simulate;
 pub mod system;
 pub mod target;
+pub mod temperature;
 pub mod token;
 pub mod units;
 pub mod when;

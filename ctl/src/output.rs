@@ -50,6 +50,15 @@ impl Out {
         self.fixed_now.unwrap_or_else(clock::now)
     }
 
+    /// How large the terminal is that the answer goes to; 80 by 24 when it goes elsewhere.
+    pub fn window(&self) -> Window {
+        if self.fixed_now.is_some() {
+            return USUAL;
+        }
+        let size = rustix::termios::tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0);
+        size.map_or(USUAL, |size| Window { columns: size.ws_col.into(), rows: size.ws_row.into() })
+    }
+
     /// One line.
     ///
     /// # Errors
@@ -151,6 +160,18 @@ impl Out {
         self.line(&text)
     }
 }
+
+/// The terminal's size in characters.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Window {
+    /// From left to right.
+    pub columns: usize,
+    /// From top to bottom.
+    pub rows: usize,
+}
+
+/// What is drawn for where nobody says how large it is.
+const USUAL: Window = Window { columns: 80, rows: 24 };
 
 /// A spinner while it lives.
 pub struct Working(Option<ProgressBar>);
