@@ -33,7 +33,7 @@ impl Write for Written {
 }
 
 /// Runs `larderctl` with these words on a hub's state folder.
-async fn larderctl(state: &str, words: &[&str]) -> (Result<(), Failure>, String) {
+pub(crate) async fn larderctl(state: &str, words: &[&str]) -> (Result<(), Failure>, String) {
     let written = Written::default();
     let mut arguments = vec!["larderctl", "--state", state];
     arguments.extend(words);

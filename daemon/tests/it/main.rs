@@ -22,4 +22,5 @@ mod process;
 mod recording;
 mod soak;
 mod support;
+mod temperatures;
 mod thermometers;

@@ -4,7 +4,6 @@
 use std::{
     collections::HashSet,
     fs,
-    os::unix::fs::symlink,
     path::PathBuf,
     process::Command,
     sync::Mutex,
@@ -15,8 +14,8 @@ use larder_proto::pb;
 use rustix::process::Signal;
 use tonic::Code;
 
-use super::{Hanging, Heard, NEAR, Watched, check_run, postmaster};
-use crate::support::{Clients, Habits, Home, get, get_with, processes_of, signal, until};
+use super::{Hanging, Heard, NEAR, Watched, check_run};
+use crate::support::{Clients, Habits, Home, Server, get, get_with, processes_of, until};
 
 /// A server that hangs is noticed within this, and whoever waits for it is answered; after that at once.
 const NOTICED: Duration = Duration::from_secs(9);
@@ -25,8 +24,7 @@ const AT_ONCE: Duration = Duration::from_millis(700);
 /// A hub whose PostgreSQL can be taken away.
 struct Stage {
     home: Home,
-    /// The server's programs, by links.
-    programs: PathBuf,
+    server: Server,
     /// While it hangs.
     hanging: Mutex<Option<Hanging>>,
 }
@@ -34,14 +32,8 @@ struct Stage {
 impl Stage {
     fn new() -> Self {
         let mut home = Home::new(&[]);
-        let programs = home.state().join("programs");
-        fs::create_dir(&programs).unwrap();
-        let newest = crate::support::postgres_programs();
-        for program in ["initdb", "postgres"] {
-            symlink(newest.join(program), programs.join(program)).unwrap();
-        }
-        home.set(format!("database.bin_dir={}", programs.display()));
-        Self { home, programs, hanging: Mutex::default() }
+        let server = Server::of(&mut home);
+        Self { home, server, hanging: Mutex::default() }
     }
 
     fn hang(&self) {
@@ -50,16 +42,6 @@ impl Stage {
 
     fn go_on(&self) {
         self.hanging.lock().unwrap().take();
-    }
-
-    /// Kills it so that it cannot be started again.
-    fn take_away(&self) {
-        fs::rename(self.programs.join("postgres"), self.programs.join("gone")).unwrap();
-        signal(postmaster(self.home.state()).unwrap(), Signal::KILL);
-    }
-
-    fn bring_back(&self) {
-        fs::rename(self.programs.join("gone"), self.programs.join("postgres")).unwrap();
     }
 }
 
@@ -72,7 +54,7 @@ async fn with_a_database_that_hangs_all_but_changes_goes_on_and_rows_catch_up() 
 #[tokio::test(flavor = "multi_thread")]
 async fn with_a_database_that_is_gone_all_but_changes_goes_on_and_rows_catch_up() {
     let stage = Stage::new();
-    without_it(&stage, || stage.take_away(), || stage.bring_back()).await;
+    without_it(&stage, || stage.server.take_away(), || stage.server.bring_back()).await;
 }
 
 async fn without_it(stage: &Stage, away: impl Fn(), back: impl Fn()) {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use jiff::Timestamp;
 use rustix::process::Signal;
 
-use super::{Chance, LOSS, NEAR, Watched, check_run, postmaster, rounds};
-use crate::support::{Habits, Home, processes_of, signal, until};
+use super::{Chance, LOSS, NEAR, Watched, check_run, rounds};
+use crate::support::{Habits, Home, postmaster, processes_of, signal, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_killed_at_any_moment_loses_the_open_fragment_and_one_more_at_most() {

@@ -17,7 +17,9 @@ use jiff::{SignedDuration, Timestamp};
 use larder_proto::{pb, wire::CameraId};
 use rustix::process::Signal;
 
-use crate::support::{Clients, Habits, Home, RunFiles, Sent, Witness, children_of, frame_times, runs, signal, until};
+use crate::support::{
+    Clients, Habits, Home, RunFiles, Sent, Witness, frame_times, runs, server_processes, signal, until,
+};
 
 /// What a kill may cost: the fragment that was open and one more. A fragment ends with the first picture two seconds
 /// after its key frame; on a busy machine the encoder is a few pictures behind.
@@ -173,21 +175,13 @@ impl Chance {
     }
 }
 
-/// The cluster's first process.
-fn postmaster(state: &Path) -> Option<u32> {
-    let text = fs::read_to_string(state.join("postgres/data/postmaster.pid")).ok()?;
-    text.lines().next()?.trim().parse().ok()
-}
-
 /// The processes of a hub's database that were stopped; dropped, they go on, so that they can end after a failed test.
 struct Hanging(Vec<u32>);
 
 impl Hanging {
     /// Stops the server and all its sessions: whoever asks gets no answer, and no error.
     fn begin(state: &Path) -> Self {
-        let first = postmaster(state).unwrap();
-        let sessions = children_of(first).into_iter().map(|(pid, _)| pid);
-        let server: Vec<u32> = [first].into_iter().chain(sessions).collect();
+        let server = server_processes(state);
         server.iter().for_each(|pid| signal(*pid, Signal::STOP));
         Self(server)
     }

@@ -3,7 +3,7 @@
 use std::{
     ffi::OsString,
     fs,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
     process::{Child, Command, ExitStatus, Stdio},
     time::Duration,
@@ -20,6 +20,7 @@ pub(crate) struct Home {
     state: TempDir,
     link: u16,
     http: u16,
+    thermometers: u16,
     settings: Vec<String>,
     /// What stands before `larderd` on the command line.
     wrap: Vec<String>,
@@ -37,6 +38,7 @@ impl Home {
             state: tempfile::tempdir().unwrap(),
             link: free_port(),
             http: free_port(),
+            thermometers: free_port(),
             settings: all,
             wrap: Vec::new(),
             environment: Vec::new(),
@@ -83,6 +85,11 @@ impl Home {
         (Ipv4Addr::LOCALHOST, self.http).into()
     }
 
+    /// Where thermometers send, the same at every start.
+    pub(crate) fn thermometers(&self) -> SocketAddr {
+        (Ipv4Addr::LOCALHOST, self.thermometers).into()
+    }
+
     /// What the hub has logged so far.
     pub(crate) fn log(&self) -> String {
         fs::read_to_string(self.state().join("log")).unwrap_or_default()
@@ -97,11 +104,12 @@ impl Home {
         for setting in &self.settings {
             command.arg("--set").arg(setting);
         }
-        for key in ["http.https_address", "grpc.address", "thermometers.address"] {
+        for key in ["http.https_address", "grpc.address"] {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
         command.arg("--set").arg(format!("http.address=127.0.0.1:{}", self.http));
         command.arg("--set").arg(format!("camera_link.address=127.0.0.1:{}", self.link));
+        command.arg("--set").arg(format!("thermometers.address={}", self.thermometers()));
         command.env_remove("LARDER_LOG").envs(self.environment.iter().map(|(name, value)| (name, value)));
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
@@ -223,7 +231,11 @@ fn free_port() -> u16 {
     loop {
         let [high, low, ..] = *uuid::Uuid::new_v4().as_bytes();
         let port = ports.start + u16::from_be_bytes([high, low]) % (ports.end - ports.start);
-        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+        let free = |port| {
+            TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+                && UdpSocket::bind((Ipv4Addr::LOCALHOST, port)).is_ok()
+        };
+        if free(port) {
             return port;
         }
     }

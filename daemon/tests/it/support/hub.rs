@@ -14,6 +14,7 @@ use larder_proto::{
     pb::{
         self, access_service_client::AccessServiceClient, camera_service_client::CameraServiceClient,
         recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
+        temperature_service_client::TemperatureServiceClient,
     },
     wire::CameraId,
 };
@@ -38,6 +39,7 @@ pub(crate) struct Clients {
     pub(crate) recordings: RecordingServiceClient<Channel>,
     pub(crate) system: SystemServiceClient<Channel>,
     pub(crate) access: AccessServiceClient<Channel>,
+    pub(crate) temperatures: TemperatureServiceClient<Channel>,
 }
 
 impl Hub {
@@ -121,7 +123,8 @@ impl Clients {
             cameras: CameraServiceClient::new(channel.clone()),
             recordings: RecordingServiceClient::new(channel.clone()),
             system: SystemServiceClient::new(channel.clone()),
-            access: AccessServiceClient::new(channel),
+            access: AccessServiceClient::new(channel.clone()),
+            temperatures: TemperatureServiceClient::new(channel),
         }
     }
 }

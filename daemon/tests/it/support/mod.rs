@@ -2,6 +2,7 @@
 
 mod camera;
 mod daemon;
+mod database;
 mod hub;
 mod media;
 mod web;
@@ -16,6 +17,7 @@ use std::{
 
 pub(crate) use camera::{Pictures, session_clock, simulated};
 pub(crate) use daemon::{Daemon, Home, children_of, signal};
+pub(crate) use database::{Server, postmaster, server_processes};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
 pub(crate) use media::{RunFiles, frame_times, runs};
 pub(crate) use web::{Answer, get, get_with};

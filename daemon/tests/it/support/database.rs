@@ -1,0 +1,53 @@
+//! A hub's own PostgreSQL, taken away and brought back.
+
+use std::{
+    fs,
+    os::unix::fs::symlink,
+    path::{Path, PathBuf},
+};
+
+use rustix::process::Signal;
+
+use super::{Home, children_of, postgres_programs, signal};
+
+/// The server's programs, by links that can be taken away.
+pub(crate) struct Server {
+    state: PathBuf,
+    programs: PathBuf,
+}
+
+impl Server {
+    /// Sets a home up so that its hub finds them there.
+    pub(crate) fn of(home: &mut Home) -> Self {
+        let programs = home.state().join("programs");
+        fs::create_dir(&programs).unwrap();
+        for program in ["initdb", "postgres"] {
+            symlink(postgres_programs().join(program), programs.join(program)).unwrap();
+        }
+        home.set(format!("database.bin_dir={}", programs.display()));
+        Self { state: home.state().to_owned(), programs }
+    }
+
+    /// Kills it so that it cannot be started again. Its sessions too: they would answer a little longer.
+    pub(crate) fn take_away(&self) {
+        fs::rename(self.programs.join("postgres"), self.programs.join("gone")).unwrap();
+        server_processes(&self.state).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    }
+
+    pub(crate) fn bring_back(&self) {
+        fs::rename(self.programs.join("gone"), self.programs.join("postgres")).unwrap();
+    }
+}
+
+/// The cluster's first process.
+pub(crate) fn postmaster(state: &Path) -> Option<u32> {
+    let text = fs::read_to_string(state.join("postgres/data/postmaster.pid")).ok()?;
+    text.lines().next()?.trim().parse().ok()
+}
+
+/// That one, then all its sessions.
+pub(crate) fn server_processes(state: &Path) -> Vec<u32> {
+    let first = postmaster(state).unwrap();
+    let sessions = children_of(first).into_iter().map(|(pid, _)| pid);
+    [first].into_iter().chain(sessions).collect()
+}
