@@ -23,6 +23,7 @@ pub mod fetch;
 pub mod login;
 pub mod output;
 pub mod profile;
+mod progress;
 pub mod recording;
 pub mod sensor;
 pub mod simulate;

@@ -10,7 +10,9 @@
 
 namespace board {
 
-constexpr const char* kVersion = "1.0.0";
+// The hub's tools find the version in a built image by what stands before it.
+constexpr char kVersionMark[] = "fridgecam-version=1.0.0";
+constexpr const char* kVersion = kVersionMark + sizeof "fridgecam-version=" - 1;
 
 constexpr int kProbePin = FRIDGECAM_PROBE_PIN;
 constexpr int kFlashPin = 4;

@@ -21,6 +21,7 @@ const char kUsage[] =
     "  --cut-after N        break off in the middle of a picture after so many\n"
     "  --readings PORT      a temperature datagram each second to this port of the hub\n"
     "  --update FILE        take new firmware into this file\n"
+    "  --version VERSION    of the firmware that it says it runs\n"
     "  --once               end with the first session or attempt\n";
 
 volatile sig_atomic_t is_stopped = 0;
@@ -29,6 +30,7 @@ struct Options {
     larder::Settings settings = {};
     const char* from = nullptr;
     const char* update = nullptr;
+    const char* version = nullptr;
     uint32_t frames = 0;
     uint32_t cut_after = 0;
     uint16_t readings = 0;
@@ -55,6 +57,8 @@ bool read_options(int count, char** words, Options* options) {
             options->from = value;
         } else if (strcmp(word, "--update") == 0) {
             options->update = value;
+        } else if (strcmp(word, "--version") == 0) {
+            options->version = value;
         } else if (strcmp(word, "--fps") == 0) {
             options->fps = static_cast<uint8_t>(atoi(value));
         } else if (strcmp(word, "--frames") == 0) {
@@ -148,6 +152,7 @@ int main(int count, char** words) {
     memcpy(board.camera, settings.camera, sizeof board.camera);
     // Later starts have larger numbers without a file to keep them in.
     board.boot = static_cast<uint32_t>(time(nullptr));
+    if (options.version != nullptr) board.version = options.version;
     board.fixed_fps = options.fps;
     board.takes_updates = options.update != nullptr;
     larder::UpdateReceiver update(settings.key, settings.camera, board.version, &slot);

@@ -4,6 +4,7 @@ Needs larderd and larderctl (LARDERD, LARDERCTL), ffmpeg, fridgecam-host (FRIDGE
 (XTENSA_CAMERA, run by qemu-xtensa). Ends with the line `link: N passed, N failed`.
 """
 
+import concurrent.futures
 import hashlib
 import json
 import os
@@ -77,6 +78,13 @@ class Daemon:
     def ctl(self, *words):
         command = [LARDERCTL, "--state", self.state, "--json", *words]
         return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+
+    def refused(self, *words):
+        """What a command complains of."""
+        command = [LARDERCTL, "--state", self.state, *words]
+        ran = subprocess.run(command, capture_output=True, text=True)
+        assert ran.returncode != 0, ran.stdout
+        return ran.stderr
 
     def add(self, name):
         """A new camera's provisioning line."""
@@ -290,6 +298,40 @@ class LinkTest(unittest.TestCase):
             self.assertEqual(peer.receive(fake.BYE)[1], bytes([17]))
             self.assertEqual(slot.read_bytes(), image)
             self.assertEqual(camera.process.wait(timeout=ANSWER_SECONDS), 0)
+
+    def test_the_hub_sends_firmware_and_says_what_became_of_it(self):
+        line = self.daemon.add("updated")
+        with tempfile.TemporaryDirectory() as folder:
+            slot, file = pathlib.Path(folder) / "slot", pathlib.Path(folder) / "firmware.bin"
+            image = b"\xe9" + os.urandom(30_000) + b"fridgecam-version=1.0.1\0" + os.urandom(5_000)
+            file.write_bytes(image)
+            update = ["camera", "update", "updated", str(file)]
+            self.assertIn("offline", self.daemon.refused(*update))
+            camera = self.camera(line)
+            camera.expect("opened")
+            self.assertIn("no firmware over the air", self.daemon.refused(*update))
+            camera.stop()
+
+            camera = self.camera(line, "--update", slot)
+            camera.expect("opened")
+            self.assertIn("older", self.daemon.refused(*update, "--firmware-version", "0.9"))
+            self.assertIn("0xe9", self.daemon.refused("camera", "update", "updated", __file__, "--firmware-version", "2"))
+            self.assertFalse(slot.exists())
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                updated = pool.submit(self.daemon.ctl, *update)
+                self.assertEqual(camera.process.wait(timeout=ANSWER_SECONDS), 0)
+                self.assertEqual(slot.read_bytes(), image)
+                # What the bootloader does on a board.
+                camera = self.camera(line, "--version", "1.0.1", "--update", slot)
+                shown = updated.result(timeout=ANSWER_SECONDS)
+            self.assertEqual((shown["firmware_version"], shown["bytes"]), ("1.0.1", len(image)))
+
+            with concurrent.futures.ThreadPoolExecutor() as pool:
+                # One that comes back with what it ran before has taken the new one back.
+                refused = pool.submit(self.daemon.refused, *update, "--force")
+                self.assertEqual(camera.process.wait(timeout=ANSWER_SECONDS), 0)
+                self.camera(line, "--version", "1.0.0")
+                self.assertIn("did not keep", refused.result(timeout=ANSWER_SECONDS))
 
     def test_the_core_as_xtensa_code_proves_itself_and_sends(self):
         with tempfile.TemporaryDirectory() as folder:

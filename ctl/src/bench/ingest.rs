@@ -18,11 +18,10 @@ use super::{
     hub::{Added, BenchHub, State},
     pictures,
     process::{Process, family},
-    progress::Progress,
     samples::round,
     stamp::{Epoch, STAMP_LEN},
 };
-use crate::{Failure, Out, output::table, units::show_bytes};
+use crate::{Failure, Out, output::table, progress::Progress, units::show_bytes};
 
 /// Until every camera's first fragment is written.
 const WARM_UP: Duration = Duration::from_secs(5);

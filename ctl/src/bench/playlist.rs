@@ -17,11 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Common,
     hub::{BenchHub, State},
-    progress::Progress,
     samples::{Samples, millis, round},
     seed::{FRAGMENT_SECONDS, seed},
 };
-use crate::{Failure, Out, output::table, units::show_bytes};
+use crate::{Failure, Out, output::table, progress::Progress, units::show_bytes};
 
 /// How much is recorded, and how often each is asked for.
 #[derive(Args, Clone, Debug)]

@@ -1,6 +1,7 @@
 //! Cameras: `larderctl camera …`.
 
 mod control;
+mod firmware;
 mod settings;
 mod snapshot;
 pub(crate) mod view;
@@ -23,6 +24,7 @@ use crate::{
 };
 
 pub use control::{Control, ControlArgs};
+pub use firmware::UpdateArgs;
 pub use settings::{Limit, Mode, Settings};
 pub use snapshot::SnapshotArgs;
 pub use view::{CameraView, SensorView, StatusView, TelemetryView};
@@ -59,6 +61,8 @@ pub enum Command {
     Key(KeyArgs),
     /// Send one command to a connected camera
     Control(ControlArgs),
+    /// Send new firmware to a connected camera, and wait until it runs
+    Update(UpdateArgs),
     /// Show presence and telemetry as they change, until Ctrl-C
     Watch(WatchArgs),
     /// Save the newest picture
@@ -120,6 +124,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
         Command::Remove { camera, yes } => remove(hub, camera, yes, out).await,
         Command::Key(args) => rotate_key(hub, args, out).await,
         Command::Control(args) => control::control(hub, args, out).await,
+        Command::Update(args) => firmware::update(hub, args, out).await,
         Command::Watch(args) => watch::watch(hub, args, out, stop).await,
         Command::Snapshot(args) => snapshot::snapshot(hub, args, out).await,
         Command::Simulate(args) => simulate::execute(*args, Some(hub), out, stop).await,

@@ -83,6 +83,7 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.CameraService/DeleteCamera", ADMIN),
     ("/larder.v1.CameraService/RotateCameraKey", ADMIN),
     ("/larder.v1.CameraService/ControlCamera", OPERATOR),
+    ("/larder.v1.CameraService/UpdateFirmware", ADMIN),
     ("/larder.v1.CameraService/WatchCameras", VIEWER),
     ("/larder.v1.RecordingService/ListRecordings", VIEWER),
     ("/larder.v1.RecordingService/GetRecording", VIEWER),

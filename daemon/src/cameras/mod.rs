@@ -1,6 +1,7 @@
 //! Cameras: what they are and what is wanted of them.
 
 mod directory;
+mod firmware;
 mod parse;
 mod service;
 mod status;

@@ -9,7 +9,7 @@ use larder_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Camera, Directory, Error, Key, Store, parse, status, watch};
+use super::{Camera, Directory, Error, Key, Store, firmware, parse, status, watch};
 use crate::{
     access::Caller,
     clock::Clock,
@@ -190,6 +190,19 @@ impl CameraService for Service {
         request: Request<pb::ControlCameraRequest>,
     ) -> Result<Response<pb::ControlCameraResponse>, Status> {
         Ok(Response::new(self.control(request.into_inner()).await?))
+    }
+
+    type UpdateFirmwareStream = Pin<Box<dyn Stream<Item = Result<pb::UpdateFirmwareResponse, Status>> + Send>>;
+
+    async fn update_firmware(
+        &self,
+        request: Request<pb::UpdateFirmwareRequest>,
+    ) -> Result<Response<Self::UpdateFirmwareStream>, Status> {
+        let caller = Caller::of_rpc(&request)?.clone();
+        let request = request.into_inner();
+        let camera = self.find(&request.camera)?;
+        let steps = firmware::update(Arc::clone(&self.0), camera, firmware::parse(request)?);
+        Ok(Response::new(Box::pin(caller.until_revoked(steps))))
     }
 
     type WatchCamerasStream = Pin<Box<dyn Stream<Item = Result<pb::CameraStatus, Status>> + Send>>;

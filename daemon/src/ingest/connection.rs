@@ -6,8 +6,8 @@ use bytes::{BufMut as _, BytesMut};
 use larder_proto::wire::{
     CameraId,
     camera::{
-        ByeReason, CRC_LEN, DecodeError, FrameMac, HEADER_LEN, HandshakeError, Hello, HubHandshake, Limits, MAC_LEN,
-        NONCE_LEN, Packet, Session, Welcome, decode, early_bye,
+        ByeReason, CRC_LEN, Capabilities, DecodeError, FrameMac, HEADER_LEN, HandshakeError, Hello, HubHandshake,
+        Limits, MAC_LEN, NONCE_LEN, Packet, Session, Welcome, decode, early_bye,
     },
 };
 use thiserror::Error;
@@ -200,7 +200,7 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let Session { incoming, outgoing } = session;
     let camera = hello.camera;
     let (queue, queued) = mpsc::channel(OUTBOX);
-    let outbox = Outbox::new(queue);
+    let outbox = Outbox::new(queue, hello.capabilities.has(Capabilities::UPDATE));
     let topic = shared.hub.ensure(camera);
     let info = SessionInfo { address: peer.to_string(), firmware_version: hello.firmware_version.clone() };
     let (place, publisher, before) = shared.registry.take(camera, outbox.clone(), || topic.publisher(info));

@@ -15,6 +15,7 @@ mod registry;
 mod sampler;
 pub mod thermometer;
 mod troubles;
+mod update;
 mod writer;
 
 use std::{net::SocketAddr, sync::Arc};
@@ -28,6 +29,7 @@ use tokio::sync::watch;
 pub use config::Config;
 pub use listener::StartError;
 pub use registry::{Acknowledged, ControlError};
+pub use update::{Firmware, UpdateError};
 
 use crate::{
     cameras,
@@ -123,6 +125,7 @@ struct Shared {
 pub struct Ingest {
     address: SocketAddr,
     registry: registry::Registry,
+    cameras: Arc<dyn Cameras>,
     trouble: Recent,
 }
 
@@ -136,6 +139,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let address = listener.local_addr().map_err(unknown)?;
     let Deps { hub, cameras, probes, clock, events, tasks } = deps;
     let registry = registry::Registry::default();
+    let known = Arc::clone(&cameras);
     let (troubles, trouble) = (Repeats::default(), Recent::default());
     tasks.spawn_until_stop(troubles.clone().tell_counts());
     let shared = Shared {
@@ -153,7 +157,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     };
     tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
     tracing::info!(camera_link.address = %address, "cameras can connect");
-    Ok(Ingest { address, registry, trouble })
+    Ok(Ingest { address, registry, cameras: known, trouble })
 }
 
 impl Ingest {
@@ -174,6 +178,26 @@ impl Ingest {
     /// When the camera is offline, refuses, or does not answer in time.
     pub async fn control(&self, camera: CameraId, command: Command) -> Result<Acknowledged, ControlError> {
         self.registry.control(camera, command).await
+    }
+
+    /// Sends new firmware to a connected camera until it has checked and kept it; then it starts anew with it. `sent`
+    /// hears how many bytes the camera has. Dropped before, the camera forgets what it got and goes on as it was.
+    ///
+    /// # Errors
+    /// When the camera is offline, takes none, refuses it, or does not answer in time.
+    pub async fn update(
+        &self,
+        camera: CameraId,
+        firmware: &Firmware,
+        sent: impl FnMut(u32) + Send,
+    ) -> Result<(), UpdateError> {
+        let key = self.cameras.key(camera).ok_or(UpdateError::Offline)?;
+        self.registry.update(camera, &key, firmware, sent).await
+    }
+
+    /// The number of a camera's session, which no other has; `None` while it is offline.
+    pub fn session(&self, camera: CameraId) -> Option<u64> {
+        self.registry.generation(camera)
     }
 
     /// Ends a camera's session, giving the reason. `false` when there is none.

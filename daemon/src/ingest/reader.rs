@@ -268,6 +268,12 @@ impl Reader {
                     tracing::debug!(camera.id = %self.parts.camera, command.id = id, "nobody waits for this ack");
                 }
             }
+            Received::Message(Message::UpdateStatus(status)) => {
+                let result = status.result.name();
+                if !self.parts.outbox.updated(status) {
+                    tracing::debug!(camera.id = %self.parts.camera, update.result = result, "nobody waits for this status");
+                }
+            }
             Received::Message(Message::Ping(echo)) => {
                 if !self.parts.outbox.send(Message::Pong(echo)) {
                     return Err(Ended::Deaf);
@@ -285,9 +291,7 @@ impl Reader {
                 | Message::Control(_)
                 | Message::UpdateBegin(_)
                 | Message::UpdateData(_)
-                | Message::UpdateEnd(_)
-                // Nobody began an update.
-                | Message::UpdateStatus(_)),
+                | Message::UpdateEnd(_)),
             ) => {
                 return Err(DecodeError::Unexpected(message.kind()).into());
             }

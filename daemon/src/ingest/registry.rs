@@ -11,7 +11,7 @@ use std::{
 
 use larder_proto::wire::{
     CameraId,
-    camera::{Ack, AckResult, ByeReason, Command, Control, Message},
+    camera::{Ack, AckResult, ByeReason, Command, Control, Message, UpdateStatus},
 };
 use thiserror::Error;
 use tokio::{
@@ -19,7 +19,7 @@ use tokio::{
     time::Instant,
 };
 
-use super::bucket::Bucket;
+use super::{bucket::Bucket, update::UpdateError};
 
 /// How long a camera has to acknowledge a command.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -29,6 +29,8 @@ const SESSIONS: (u32, Duration) = (30, Duration::from_secs(2));
 /// Sessions of a camera that another one ends before somebody should look, and how long one more takes. A board that
 /// has lost its power comes back before the hub knows, now and then.
 const TAKEOVERS: (u32, Duration) = (3, Duration::from_secs(120));
+/// Answers of an update that nobody has read yet: there is one for each message.
+const MOST_STATUSES: usize = 4;
 /// Commands of one camera that wait for their ACK; more are refused.
 const MOST_WAITING: usize = 16;
 
@@ -148,10 +150,19 @@ impl Registry {
         live.is_some_and(|live| live.end.send_replace(Some(reason)).is_none())
     }
 
+    /// The number of a camera's session, when there is one.
+    pub(super) fn generation(&self, camera: CameraId) -> Option<u64> {
+        self.sessions().get(&camera).map(|live| live.generation)
+    }
+
+    /// The way out of a camera's session, when there is one.
+    pub(super) fn outbox(&self, camera: CameraId) -> Option<Outbox> {
+        self.sessions().get(&camera).map(|live| live.outbox.clone())
+    }
+
     /// Sends a command and waits for its ACK. Cancel safe: an answer that comes later is passed over.
     pub(super) async fn control(&self, camera: CameraId, command: Command) -> Result<Acknowledged, ControlError> {
-        let live = self.sessions().get(&camera).cloned().ok_or(ControlError::Offline)?;
-        live.outbox.command(command)?.done().await
+        self.outbox(camera).ok_or(ControlError::Offline)?.command(command)?.done().await
     }
 
     fn recent(&self) -> MutexGuard<'_, HashMap<CameraId, Recent>> {
@@ -183,6 +194,7 @@ impl Drop for Place {
 #[derive(Clone)]
 pub(super) struct Outbox {
     queue: mpsc::Sender<Message>,
+    takes_updates: bool,
     waiting: Arc<Mutex<Waiting>>,
 }
 
@@ -191,11 +203,12 @@ struct Waiting {
     next_id: u32,
     closed: bool,
     answers: HashMap<u32, (Instant, oneshot::Sender<(Ack, Duration)>)>,
+    update: Option<mpsc::Sender<UpdateStatus>>,
 }
 
 impl Outbox {
-    pub(super) fn new(queue: mpsc::Sender<Message>) -> Self {
-        Self { queue, waiting: Arc::default() }
+    pub(super) fn new(queue: mpsc::Sender<Message>, takes_updates: bool) -> Self {
+        Self { queue, takes_updates, waiting: Arc::default() }
     }
 
     /// Queues a message. `false` when the queue is full: the camera does not read.
@@ -233,10 +246,37 @@ impl Outbox {
         waiting.is_some_and(|(sent, answer)| answer.send((ack, sent.elapsed())).is_ok())
     }
 
+    /// Begins an update: what the camera answers comes here, until the session or [`Outbox::end_update`] ends it.
+    pub(super) fn begin_update(&self) -> Result<mpsc::Receiver<UpdateStatus>, UpdateError> {
+        if !self.takes_updates {
+            return Err(UpdateError::Unsupported);
+        }
+        let mut waiting = self.waiting();
+        if waiting.closed {
+            return Err(UpdateError::Offline);
+        }
+        if waiting.update.is_some() {
+            return Err(UpdateError::Busy);
+        }
+        let (answer, answers) = mpsc::channel(MOST_STATUSES);
+        waiting.update = Some(answer);
+        Ok(answers)
+    }
+
+    pub(super) fn end_update(&self) {
+        self.waiting().update = None;
+    }
+
+    /// Hands an update's answer to whoever waits for it. `false` when nobody does.
+    pub(super) fn updated(&self, status: UpdateStatus) -> bool {
+        self.waiting().update.as_ref().is_some_and(|answers| answers.try_send(status).is_ok())
+    }
+
     /// Ends every wait: the session is over.
     pub(super) fn close(&self) {
         let mut waiting = self.waiting();
         waiting.closed = true;
+        waiting.update = None;
         waiting.answers.clear();
     }
 

@@ -27,6 +27,8 @@ use crate::{
 
 /// A request of a known caller: the largest is a camera's settings.
 const REQUEST_BYTES: usize = 256 * 1024;
+/// A request for a camera: the largest is its firmware, which has 3 MiB at most.
+const CAMERA_BYTES: usize = (3 << 20) + 4 * 1024;
 /// A request that anybody may send: the largest is a name and a password.
 const SIGN_IN_BYTES: usize = 8 * 1024;
 
@@ -82,7 +84,7 @@ where
         // Numbers that follow each other closely.
         .send_compressed(CompressionEncoding::Gzip);
     let routes = with_reflection(Routes::new(health_service))?
-        .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(CAMERA_BYTES))
         .add_service(recordings)
         .add_service(temperatures)
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))

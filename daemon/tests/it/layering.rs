@@ -29,6 +29,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("access", &["db"]),
     ("cameras", &["db"]),
     ("cameras/service", &[CALLER, "hub", "ingest", "recorder"]),
+    ("cameras/firmware", &["hub", "ingest"]),
     ("cameras/status", &["hub"]),
     ("cameras/watch", &["hub"]),
     ("recordings", &["db"]),

@@ -22,12 +22,12 @@ use super::{
     Common,
     camera::Reel,
     hub::State,
+    pace::every,
     pictures,
-    progress::{Progress, every},
     samples::{millis, round, slope},
     stamp::Epoch,
 };
-use crate::{Failure, Out};
+use crate::{Failure, Out, progress::Progress};
 
 /// Pictures a second.
 const FPS: u32 = 25;

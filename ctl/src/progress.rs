@@ -1,18 +1,17 @@
-//! How far a benchmark is, for people who wait.
+//! How far long work is, for people who wait.
 
 use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use crate::Out;
 
 /// A bar on standard error while it lives; nothing unless somebody looks.
-pub(super) struct Progress(ProgressBar);
+pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar of so many steps.
-    pub(super) fn new(out: &Out, steps: usize) -> Self {
+    pub(crate) fn new(out: &Out, steps: usize) -> Self {
         if !out.is_interactive() || out.is_json() {
             return Self(ProgressBar::hidden());
         }
@@ -25,12 +24,17 @@ impl Progress {
     }
 
     /// What is done now.
-    pub(super) fn at(&self, what: impl Into<String>) {
+    pub(crate) fn at(&self, what: impl Into<String>) {
         self.0.set_message(what.into());
     }
 
+    /// So many steps are done.
+    pub(crate) fn set(&self, steps: u64) {
+        self.0.set_position(steps);
+    }
+
     /// One step is done.
-    pub(super) fn step(&self) {
+    pub(crate) fn step(&self) {
         self.0.inc(1);
     }
 }
@@ -38,16 +42,5 @@ impl Progress {
 impl Drop for Progress {
     fn drop(&mut self) {
         self.0.finish_and_clear();
-    }
-}
-
-/// Calls `look` so often for so long.
-pub(super) async fn every(period: Duration, length: Duration, mut look: impl FnMut(Duration)) {
-    let began = Instant::now();
-    let mut ticks = interval(period);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
-    while began.elapsed() < length {
-        ticks.tick().await;
-        look(began.elapsed());
     }
 }
