@@ -25,7 +25,7 @@ use tokio::time::Instant;
 use crate::{
     access::{Access, Accounts},
     cameras::{self, Directory},
-    certs::Certs,
+    certs::{self, Certs},
     clock::Clock,
     config::Config,
     db::Db,
@@ -102,6 +102,7 @@ impl Doors<'_> {
                 hub: self.hub.clone(),
                 cameras,
                 probes: thermometer.probes(),
+                host: certs::host_name(),
                 clock: self.clock.clone(),
                 events: events.clone(),
                 tasks: tasks.clone(),

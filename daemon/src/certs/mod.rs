@@ -29,6 +29,7 @@ use leaf::Leaf;
 use own::Own;
 use resolver::Resolver;
 
+pub use names::host_name;
 pub use resolver::Alpn;
 
 use crate::{clock::Clock, outcome::chain, parts::Trouble, repeats, tasks::Tasks};

@@ -22,8 +22,8 @@ pub(super) fn wanted(configured: &[String]) -> Names {
     gather(&host, addresses, configured)
 }
 
-/// The machine's host name.
-pub(super) fn host_name() -> String {
+/// The machine's host name, in lower case.
+pub fn host_name() -> String {
     rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 

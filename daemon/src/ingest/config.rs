@@ -17,6 +17,8 @@ const MOST_CONNECTIONS: usize = 65_536;
 pub struct Config {
     /// Address and port. Port 0 takes a free one.
     pub address: SocketAddr,
+    /// Whether cameras on the local network are told where the hub is, by mDNS.
+    pub announce: bool,
     /// How many connections are open at once; more wait in the kernel's queue.
     pub max_connections: usize,
     /// How many connections of one address, or of one /64 of IPv6, may be unproven at once; more are told that the hub is busy.
@@ -35,6 +37,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             address: (Ipv6Addr::UNSPECIFIED, PORT).into(),
+            announce: true,
             max_connections: 256,
             max_unproven_per_address: 16,
             idle_timeout_seconds: 15,

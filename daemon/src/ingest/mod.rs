@@ -5,6 +5,7 @@
 //! (structure), `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher). Nothing on it waits.
 //! [`thermometer`] takes temperatures in.
 
+mod announce;
 mod bucket;
 mod clock_map;
 mod config;
@@ -101,6 +102,8 @@ pub struct Deps {
     pub clock: Clock,
     /// Where refusals are told.
     pub events: Events,
+    /// The machine's name, by which the hub is announced.
+    pub host: String,
     /// Stopping these ends the link: every camera is told so.
     pub tasks: Tasks,
 }
@@ -137,8 +140,11 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let listener = listener::bind(config.address)?;
     let unknown = |source| StartError::of(config.address, listener::KEY, source);
     let address = listener.local_addr().map_err(unknown)?;
-    let Deps { hub, cameras, probes, clock, events, tasks } = deps;
+    let Deps { hub, cameras, probes, clock, events, host, tasks } = deps;
     let registry = registry::Registry::default();
+    if config.announce {
+        announce::start(address, &host, &tasks);
+    }
     let known = Arc::clone(&cameras);
     let (troubles, trouble) = (Repeats::default(), Recent::default());
     tasks.spawn_until_stop(troubles.clone().tell_counts());

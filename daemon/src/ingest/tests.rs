@@ -92,6 +92,7 @@ impl Bench {
             probes: Probes::new(Arc::<Heap>::clone(&heap), clock.clone(), HashMap::new()),
             clock,
             events: events.clone(),
+            host: "test".to_owned(),
             tasks: tasks.clone(),
         };
         let config = Config { address: ([127, 0, 0, 1], 0).into(), ..config };
