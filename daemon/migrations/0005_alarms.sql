@@ -51,8 +51,16 @@ CREATE TABLE alarms (
     sensor_id       uuid,
     camera_id       uuid
 );
-CREATE UNIQUE INDEX alarms_raised ON alarms (rule_id) WHERE cleared_at IS NULL;
+CREATE INDEX alarms_raised ON alarms (raised_at) WHERE cleared_at IS NULL;
 CREATE INDEX alarms_by_time ON alarms (raised_at DESC, id);
+
+-- Causes that are there, but not for the rule's time yet: a restart loses none of it.
+CREATE TABLE alarm_pending (
+    rule_id uuid PRIMARY KEY REFERENCES alarm_rules (id) ON DELETE CASCADE,
+    since   timestamptz NOT NULL,
+    -- When the cause was seen last.
+    seen_at timestamptz NOT NULL
+);
 
 CREATE TABLE alarm_deliveries (
     id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

@@ -26,6 +26,8 @@ pub enum Kind {
     DatabaseLost,
     DatabaseBack,
     ClockStepped,
+    AlarmRaised,
+    AlarmCleared,
 }
 
 impl Kind {
@@ -45,6 +47,8 @@ impl Kind {
             Self::DatabaseLost => "database.lost",
             Self::DatabaseBack => "database.back",
             Self::ClockStepped => "clock.stepped",
+            Self::AlarmRaised => "alarm.raised",
+            Self::AlarmCleared => "alarm.cleared",
         }
     }
 }

@@ -1,16 +1,47 @@
 //! Alarms: what is watched, what was wrong, and who is told.
+//!
+//! ```text
+//! readings, presence, recorder ─▶ watch ─▶ board ─ cause, engine (pure) ─▶ rows (PostgreSQL)
+//!                                                                      └─▶ channels, watchers, events
+//! ```
+//! Rules are watched in monotonic time and in memory: an alarm is raised and told while the database is away, and its
+//! row follows.
 
+mod board;
+mod cause;
+mod directory;
+mod engine;
+mod handle;
 mod message;
+mod messages;
+mod parse;
+mod presets;
+mod rows;
+mod rule;
+mod sentence;
+mod service;
+mod store;
+mod watch;
 
 use std::{fmt, str::FromStr};
 
 use jiff::Timestamp;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
+use thiserror::Error;
 use uuid::Uuid;
 
+pub use handle::{Alarms, Deps, StartError};
 pub use message::Message;
+pub use rule::{Condition, Rate, Rule, Threshold};
+pub use service::{Parts, Service};
+pub use store::keep;
+pub use watch::Sources;
 
-use crate::temperatures::SensorId;
+use crate::{
+    db,
+    outcome::{Kind, Refusal},
+    temperatures::SensorId,
+};
 
 /// A newtype over a UUID that is written and read as one.
 macro_rules! id {
@@ -134,4 +165,60 @@ pub trait Tell: Send + Sync {
 
     /// The channel with that id or name.
     fn find(&self, id_or_name: &str) -> Option<ChannelId>;
+}
+
+/// Tells nobody: alarms are on the pages and in the log alone.
+pub struct Nobody;
+
+impl Tell for Nobody {
+    fn tell(&self, _: &Alarm, _: Occasion, _: &[ChannelId]) {}
+
+    fn find(&self, _: &str) -> Option<ChannelId> {
+        None
+    }
+}
+
+/// What is wrong with a field: its path and why.
+type FieldError = (String, String);
+
+/// Why something about alarms can't be done.
+#[derive(Debug, Error)]
+pub enum Error {
+    /// No rule has that id or name.
+    #[error("no such alarm rule {0:?}")]
+    NoSuchRule(String),
+    /// No alarm has that id.
+    #[error("no such alarm {0:?}")]
+    NoSuchAlarm(String),
+    /// The rule's alarm is not raised.
+    #[error("the alarm of rule {0:?} is not raised")]
+    NotRaised(String),
+    /// The alarm is over.
+    #[error("the alarm {0:?} is over already")]
+    Over(String),
+    /// Another rule has that name.
+    #[error("there is an alarm rule {0:?} already")]
+    NameTaken(String),
+    /// What a rule names was removed meanwhile.
+    #[error("what the rule names was removed meanwhile ({0})")]
+    Gone(String),
+    /// Fields are wrong.
+    #[error("the request is wrong")]
+    Fields(Vec<FieldError>),
+    /// The database failed.
+    #[error(transparent)]
+    Database(#[from] db::Error),
+}
+
+impl From<Error> for Refusal {
+    fn from(error: Error) -> Self {
+        let kind = match error {
+            Error::NoSuchRule(_) | Error::NoSuchAlarm(_) => Kind::NotFound,
+            Error::NotRaised(_) | Error::Over(_) | Error::Gone(_) => Kind::FailedPrecondition,
+            Error::NameTaken(_) => Kind::AlreadyExists,
+            Error::Fields(fields) => return Self::fields(fields),
+            Error::Database(error) => return error.into(),
+        };
+        Self::new(kind, error.to_string())
+    }
 }

@@ -1,8 +1,8 @@
 //! The hub as a whole: what is started in which order, and stopped in which.
 //!
-//! Start: folders and secrets, ports taken, database, caches, temperatures, recorder (its sweep), camera link, and only
-//! then the ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the recorder
-//! registers its last fragments, requests drain, and the database goes last.
+//! Start: folders and secrets, ports taken, database, caches, temperatures, recorder (its sweep), alarms, camera link,
+//! and only then the ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the
+//! recorder registers its last fragments, requests drain, and the database goes last.
 
 mod descriptors;
 mod follow;
@@ -24,6 +24,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::{Access, Accounts},
+    alarms::{self, Alarms},
     cameras::{self, Directory},
     certs::{self, Certs},
     clock::Clock,
@@ -52,9 +53,11 @@ pub struct App {
     addresses: Addresses,
     sources: Tasks,
     servers: Tasks,
+    watchers: Tasks,
     background: Tasks,
     hub: Hub,
     recorder: Recorder,
+    temperatures: Temperatures,
     db: Db,
     _lock: fs::File,
 }
@@ -130,7 +133,7 @@ impl App {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let clock = Clock::new();
         let events = Events::new(clock.clone());
-        let (sources, servers, background) = (Tasks::new(), Tasks::new(), Tasks::new());
+        let (sources, servers, watchers, background) = (Tasks::new(), Tasks::new(), Tasks::new(), Tasks::new());
         descriptors::raise(serve::connections(&config));
         let state = config.state();
         let lock = prepare_state(&state)?;
@@ -174,6 +177,8 @@ impl App {
             },
         )
         .await?;
+        let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
+        let (alarms, tell) = start_alarms(&db, &clock, &events, &watchers, watched).await?;
         let doors = Doors {
             config: &config,
             state: &state,
@@ -197,19 +202,25 @@ impl App {
             certs,
             servers,
             sources: sources.clone(),
+            watchers: watchers.clone(),
             background: background.clone(),
         };
-        let built = Built { camera_store, accounts, temperatures, ingest, recorder, db };
+        let built = Built { camera_store, accounts, temperatures, alarms, tell, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;
-        let Built { recorder, db, .. } = built;
-        Ok(Self { addresses, sources, servers, background, hub, recorder, db, _lock: lock })
+        let Built { recorder, temperatures, db, .. } = built;
+        Ok(Self { addresses, sources, servers, watchers, background, hub, recorder, temperatures, db, _lock: lock })
     }
 
     /// Where it is reached.
     pub fn addresses(&self) -> &Addresses {
         &self.addresses
+    }
+
+    /// Where readings come in, for programs that bring their own.
+    pub fn temperatures(&self) -> &Temperatures {
+        &self.temperatures
     }
 
     /// Stops everything in order. `false` when something overran the grace period.
@@ -228,7 +239,11 @@ impl App {
         if !self.servers.stop(left(5)).await {
             overran.push("requests");
         }
-        if !self.background.stop(left(4)).await {
+        // Before the background, which carries the database's connections: these have last rows to write.
+        if !self.watchers.stop(left(4)).await {
+            overran.push("alarms");
+        }
+        if !self.background.stop(left(3)).await {
             overran.push("background work");
         }
         if !self.db.close(left(0)).await {
@@ -240,6 +255,26 @@ impl App {
         tracing::info!("stopped");
         overran.is_empty()
     }
+}
+
+/// Alarms, and who tells of them.
+async fn start_alarms(
+    db: &Db,
+    clock: &Clock,
+    events: &Events,
+    tasks: &Tasks,
+    sources: alarms::Sources,
+) -> Result<(Alarms, Arc<dyn alarms::Tell>), alarms::StartError> {
+    let tell: Arc<dyn alarms::Tell> = Arc::new(alarms::Nobody);
+    let deps = alarms::Deps {
+        db: db.clone(),
+        clock: clock.clone(),
+        events: events.clone(),
+        tasks: tasks.clone(),
+        sources,
+        tell: Arc::clone(&tell),
+    };
+    Ok((Alarms::start(deps).await?, tell))
 }
 
 impl Places {

@@ -10,6 +10,7 @@ use super::{
 };
 use crate::{
     access::{self, Access, Accounts},
+    alarms::{self, Alarms},
     cameras::{self, Directory},
     certs::{Alpn, Certs},
     clock::Clock,
@@ -56,6 +57,7 @@ pub(super) struct Shared {
     pub(super) servers: Tasks,
     /// The other groups of tasks, to be counted.
     pub(super) sources: Tasks,
+    pub(super) watchers: Tasks,
     pub(super) background: Tasks,
 }
 
@@ -64,6 +66,8 @@ pub(super) struct Built {
     pub(super) camera_store: cameras::Store,
     pub(super) accounts: Accounts,
     pub(super) temperatures: Temperatures,
+    pub(super) alarms: Alarms,
+    pub(super) tell: Arc<dyn alarms::Tell>,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
     pub(super) db: Db,
@@ -126,6 +130,13 @@ impl Shared {
                 cameras: self.directory.clone(),
                 clock: self.clock.clone(),
                 events: self.events.clone(),
+            }),
+            alarms: alarms::Service::new(alarms::Parts {
+                alarms: built.alarms.clone(),
+                tell: Arc::clone(&built.tell),
+                temperatures: built.temperatures.clone(),
+                cameras: self.directory.clone(),
+                clock: self.clock.clone(),
             }),
             system: system::Service::new(system::Parts {
                 hub: self.hub.clone(),

@@ -47,6 +47,7 @@ pub(super) fn measure(shared: &Shared, built: &Built, parts: Parts) -> Arc<dyn F
     let groups = [
         ("sources", shared.sources.clone()),
         ("servers", shared.servers.clone()),
+        ("alarms", shared.watchers.clone()),
         ("others", shared.background.clone()),
     ];
     Arc::new(move || {

@@ -368,6 +368,11 @@ impl Recorder {
         .await
     }
 
+    /// Whether a camera's pictures are to be recorded now.
+    pub fn is_wanted(&self, camera: CameraId) -> bool {
+        self.cameras().tasks.get(&camera).is_some_and(|handle| handle.wish.borrow().records())
+    }
+
     /// How it is doing.
     pub fn status(&self) -> Status {
         let shared = &self.0.shared;

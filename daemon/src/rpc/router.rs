@@ -9,6 +9,7 @@ use axum::{
 use larder_proto::pb::{
     self,
     access_service_server::{AccessService, AccessServiceServer},
+    alarm_service_server::{AlarmService, AlarmServiceServer},
     camera_service_server::{CameraService, CameraServiceServer},
     recording_service_server::{RecordingService, RecordingServiceServer},
     system_service_server::{SystemService, SystemServiceServer},
@@ -35,10 +36,11 @@ const SIGN_IN_BYTES: usize = 8 * 1024;
 /// What is served.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is the service of its name")]
-pub struct Services<C, R, T, S, A> {
+pub struct Services<C, R, T, L, S, A> {
     pub cameras: C,
     pub recordings: R,
     pub temperatures: T,
+    pub alarms: L,
     pub system: S,
     pub access: A,
 }
@@ -49,8 +51,8 @@ pub struct Services<C, R, T, S, A> {
 ///
 /// # Errors
 /// When the descriptors that were compiled in can't be read.
-pub async fn router<C, R, T, S, A>(
-    services: Services<C, R, T, S, A>,
+pub async fn router<C, R, T, L, S, A>(
+    services: Services<C, R, T, L, S, A>,
     config: &Config,
     access: Access,
     tasks: &Tasks,
@@ -59,6 +61,7 @@ where
     C: CameraService,
     R: RecordingService,
     T: TemperatureService,
+    L: AlarmService,
     S: SystemService,
     A: AccessService,
 {
@@ -66,6 +69,7 @@ where
     health.set_serving::<CameraServiceServer<C>>().await;
     health.set_serving::<RecordingServiceServer<R>>().await;
     health.set_serving::<TemperatureServiceServer<T>>().await;
+    health.set_serving::<AlarmServiceServer<L>>().await;
     health.set_serving::<SystemServiceServer<S>>().await;
     health.set_serving::<AccessServiceServer<A>>().await;
     let stopping = tasks.stopping();
@@ -87,6 +91,7 @@ where
         .add_service(CameraServiceServer::new(services.cameras).max_decoding_message_size(CAMERA_BYTES))
         .add_service(recordings)
         .add_service(temperatures)
+        .add_service(AlarmServiceServer::new(services.alarms).max_decoding_message_size(REQUEST_BYTES))
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
 

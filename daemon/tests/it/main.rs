@@ -9,6 +9,7 @@
 )]
 
 mod abuse;
+mod alarms;
 mod camera;
 mod ctl;
 mod database;

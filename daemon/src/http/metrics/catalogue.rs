@@ -107,6 +107,10 @@ pub const METRICS: &[Metric] = &[
     counter("larder_readings_written_total", &[], "readings that became rows"),
     gauge("larder_readings_waiting", &[], "readings that wait to be written to the database"),
     counter("larder_readings_dropped_total", &["reason"], "readings lost: the queue was full, or the disk hung"),
+    // Alarms.
+    gauge("larder_alarms_raised", &[], "alarms that are raised"),
+    counter("larder_alarm_transitions_total", &["occasion"], "times an alarm was raised, repeated or cleared"),
+    counter("larder_alarm_rows_lost_total", &[], "alarms not written down: the database was away for too long"),
     // The database.
     gauge("larder_database_up", &[], "1 while the database answers"),
     counter("larder_database_reconnects_total", &[], "times the database came back"),

@@ -9,12 +9,13 @@ use hyper_util::rt::TokioIo;
 use larder_daemon::{
     app::{Addresses, App},
     config::Config,
+    temperatures::Temperatures,
 };
 use larder_proto::{
     pb::{
-        self, access_service_client::AccessServiceClient, camera_service_client::CameraServiceClient,
-        recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
-        temperature_service_client::TemperatureServiceClient,
+        self, access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
+        camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
+        system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
     },
     wire::CameraId,
 };
@@ -37,9 +38,10 @@ pub(crate) struct Hub {
 pub(crate) struct Clients {
     pub(crate) cameras: CameraServiceClient<Channel>,
     pub(crate) recordings: RecordingServiceClient<Channel>,
+    pub(crate) temperatures: TemperatureServiceClient<Channel>,
+    pub(crate) alarms: AlarmServiceClient<Channel>,
     pub(crate) system: SystemServiceClient<Channel>,
     pub(crate) access: AccessServiceClient<Channel>,
-    pub(crate) temperatures: TemperatureServiceClient<Channel>,
 }
 
 impl Hub {
@@ -68,6 +70,10 @@ impl Hub {
 
     pub(crate) fn addresses(&self) -> &Addresses {
         self.app.as_ref().unwrap().addresses()
+    }
+
+    pub(crate) fn temperatures(&self) -> &Temperatures {
+        self.app.as_ref().unwrap().temperatures()
     }
 
     pub(crate) fn http(&self) -> SocketAddr {
@@ -122,9 +128,10 @@ impl Clients {
         Self {
             cameras: CameraServiceClient::new(channel.clone()),
             recordings: RecordingServiceClient::new(channel.clone()),
+            temperatures: TemperatureServiceClient::new(channel.clone()),
+            alarms: AlarmServiceClient::new(channel.clone()),
             system: SystemServiceClient::new(channel.clone()),
-            access: AccessServiceClient::new(channel.clone()),
-            temperatures: TemperatureServiceClient::new(channel),
+            access: AccessServiceClient::new(channel),
         }
     }
 }
