@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Failure, Out, bench, camera,
+    Failure, Out, alarm, bench, camera,
     client::Hub,
     demo::{self, DemoArgs},
     login::{self, LoginArgs},
@@ -51,6 +51,9 @@ pub enum Command {
     /// Temperatures: the newest, graphs and exports
     #[command(subcommand, visible_alias = "temp")]
     Temperature(temperature::Command),
+    /// Alarms: what is wrong, what is watched and who is told
+    #[command(subcommand)]
+    Alarm(alarm::Command),
     /// Tokens for programs and for hubs elsewhere
     #[command(subcommand)]
     Token(token::Command),
@@ -102,6 +105,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out).await,
         Command::Temperature(command) => temperature::run(&hub(&cli.target).await?, command, out, stop).await,
+        Command::Alarm(command) => alarm::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
         Command::Bench(command) => bench::run(command, out, stop).await,

@@ -4,9 +4,9 @@ use std::{error::Error, sync::Arc, time::Duration};
 
 use hyper_util::rt::TokioIo;
 use larder_proto::pb::{
-    access_service_client::AccessServiceClient, camera_service_client::CameraServiceClient,
-    recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
-    temperature_service_client::TemperatureServiceClient,
+    access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
+    camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
+    system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -94,6 +94,11 @@ impl Hub {
     /// Sensors and their readings.
     pub fn temperatures(&self) -> TemperatureServiceClient<Authenticated> {
         TemperatureServiceClient::new(self.channel.clone()).accept_compressed(CompressionEncoding::Gzip)
+    }
+
+    /// Alarms.
+    pub fn alarms(&self) -> AlarmServiceClient<Authenticated> {
+        AlarmServiceClient::new(self.channel.clone())
     }
 
     /// The hub itself.

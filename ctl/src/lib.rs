@@ -10,6 +10,7 @@
 //! [`output`] writes tables for people and JSON for programs; [`failure`] explains what went wrong and decides the
 //! exit code. [`when`] and [`units`] read and write times, durations and sizes.
 
+pub mod alarm;
 pub mod bench;
 pub mod camera;
 pub mod cli;

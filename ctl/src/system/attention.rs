@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::status::{PartView, StatusView};
-use crate::camera::view::CameraView;
+use crate::{alarm::AlarmView, camera::view::CameraView};
 
 /// A fragment is two seconds and is on disk two seconds later; a busy machine takes longer.
 const LATE_SECONDS: f64 = 30.0;
@@ -12,6 +12,8 @@ const LATE_SECONDS: f64 = 30.0;
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(super) enum Severity {
+    /// What somebody wanted to be told of.
+    Alarm,
     /// Something does not work.
     NotReady,
     /// Somebody should look.
@@ -31,11 +33,22 @@ pub(super) struct Attention {
 
 /// All of it, the worst first.
 pub(super) fn needed(view: &StatusView) -> Vec<Attention> {
+    let alarms = view.alarms.iter().map(of_alarm);
     let parts = view.parts.iter().filter(|part| !part.reason.is_empty() || !part.ready).map(of_part);
     let cameras = view.camera_list.iter().filter_map(of_camera);
-    let mut all: Vec<_> = parts.chain(cameras).collect();
+    let mut all: Vec<_> = alarms.chain(parts).chain(cameras).collect();
     all.sort_by_key(|attention| attention.severity);
     all
+}
+
+fn of_alarm(alarm: &AlarmView) -> Attention {
+    let seen = alarm.acknowledged_at.is_some();
+    Attention {
+        severity: Severity::Alarm,
+        about: alarm.rule_name.clone(),
+        what: alarm.message.clone(),
+        to_do: if seen { String::new() } else { format!("larderctl alarm ack {}", alarm.rule_name) },
+    }
 }
 
 fn of_part(part: &PartView) -> Attention {

@@ -38,7 +38,12 @@ pub(super) fn show(view: &StatusView, out: &mut Out) -> Result<(), Failure> {
 
 fn verdict(view: &StatusView) -> String {
     let broken = view.parts.iter().filter(|part| !part.ready).count();
-    match (broken, view.attention.len()) {
+    let warnings = view.attention.len() - view.alarms.len();
+    if !view.alarms.is_empty() {
+        let are = if view.alarms.len() == 1 { "is" } else { "are" };
+        return format!("{} {are} raised", count(view.alarms.len(), "alarm"));
+    }
+    match (broken, warnings) {
         (0, 0) => "All is well".to_owned(),
         (0, warnings) => format!("It works, with {}", count(warnings, "warning")),
         (broken, _) => {
@@ -50,6 +55,7 @@ fn verdict(view: &StatusView) -> String {
 /// A mark and a word: neither colour nor a symbol alone tells anything.
 fn mark(severity: Severity) -> &'static str {
     match severity {
+        Severity::Alarm => "* alarm",
         Severity::NotReady => "x not ready",
         Severity::Warning => "! warning",
     }

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     Failure, Out,
+    alarm::{self, AlarmView},
     camera::view::CameraView,
     client::{Hub, quick},
     units, when,
@@ -30,6 +31,8 @@ pub(super) struct StatusView {
     pub(super) ready: bool,
     /// What needs somebody, the worst first.
     pub(super) attention: Vec<Attention>,
+    /// Raised alarms, the newest first.
+    pub(super) alarms: Vec<AlarmView>,
     pub(super) parts: Vec<PartView>,
     pub(super) cameras: u32,
     pub(super) cameras_online: u32,
@@ -76,13 +79,14 @@ pub async fn status(hub: &Hub, out: &mut Out) -> Result<(), Failure> {
     let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
     let request = ListCamerasRequest { page_size: CAMERAS, ..Default::default() };
     let cameras = hub.cameras().list_cameras(quick(request)).await?.into_inner().cameras;
-    let view = StatusView::new(status, cameras.into_iter().map(CameraView::from).collect());
+    let alarms = alarm::raised(hub).await?;
+    let view = StatusView::new(status, cameras.into_iter().map(CameraView::from).collect(), alarms);
     out.one(&view, |out| glance::show(&view, out))?;
     if view.ready { Ok(()) } else { Err(Failure::NotReady) }
 }
 
 impl StatusView {
-    pub(super) fn new(status: SystemStatus, camera_list: Vec<CameraView>) -> Self {
+    pub(super) fn new(status: SystemStatus, camera_list: Vec<CameraView>, alarms: Vec<AlarmView>) -> Self {
         let parts: Vec<_> = status
             .parts
             .into_iter()
@@ -94,6 +98,7 @@ impl StatusView {
             uptime_seconds: units::from_wire(status.uptime.as_ref()).unwrap_or_default().as_secs(),
             ready: parts.iter().all(|part| part.ready),
             attention: Vec::new(),
+            alarms,
             parts,
             cameras: status.cameras,
             cameras_online: status.cameras_online,

@@ -1,6 +1,6 @@
-//! Alarms of a whole hub: rules and alarms over gRPC, readings as they come in.
+//! Alarms of a whole hub: rules and alarms over gRPC and `larderctl`, readings as they come in.
 
-use std::{net::IpAddr, process::Command};
+use std::{net::IpAddr, process::Command, time::Duration};
 
 use jiff::Timestamp;
 use larder_daemon::temperatures::{Heard, Source, Taken};
@@ -10,7 +10,10 @@ use larder_proto::{
 };
 use tonic::Code;
 
-use crate::support::{Hub, get_with, until};
+use crate::{
+    ctl::larderctl,
+    support::{Hub, get_with, until},
+};
 
 /// Where the sensor's text would come from.
 const ADDRESS: &str = "192.0.2.7";
@@ -168,4 +171,41 @@ async fn rules_are_refused_by_field_and_go_with_their_sensor() {
     let history = list(&hub, false).await;
     assert!(history.len() == 1 && history[0].cleared_at.is_some(), "its history stays: {history:?}");
     hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_adds_a_rule_sees_its_alarm_and_says_so() {
+    let hub = Hub::start().await;
+    add_sensor(&hub, "fridge").await;
+    let folder = hub.state().to_str().unwrap().to_owned();
+    let done = async |words: &[&str]| {
+        let (ended, text) = larderctl(&folder, words).await;
+        ended.unwrap_or_else(|failure| panic!("{words:?}: {failure}"));
+        text
+    };
+    let presets = done(&["alarm", "rule", "presets"]).await;
+    assert!(presets.contains("fridge-warm") && presets.contains("https://www.fda.gov/"), "{presets}");
+    let rule = ["alarm", "rule", "add", "warm", "--sensor", "fridge", "--above", "41F", "--for", "0s", "--hold", "1s"];
+    let shown = done(&rule).await;
+    assert!(shown.contains("fridge above 5.0 °C"), "{shown}");
+    let frozen = done(&["alarm", "rule", "add", "frozen", "--preset", "freezer-warm", "--sensor", "fridge"]).await;
+    assert!(frozen.contains("fridge above -15.0 °C for 1h"), "{frozen}");
+    done(&["alarm", "rule", "update", "frozen", "--disable", "--repeat", "30m"]).await;
+    assert_eq!(done(&["alarm", "list"]).await.trim(), "no alarm is raised");
+
+    hear(&hub, "fridge", 8.0);
+    until("the alarm", || async { larderctl(&folder, &["alarm", "list"]).await.1.contains("RAISED").then_some(()) })
+        .await;
+    let status = done(&["status"]).await;
+    assert!(status.starts_with("1 alarm is raised"), "{status}");
+    let rules = done(&["alarm", "rule", "list"]).await;
+    assert!(rules.contains("RAISED") && rules.contains("off"), "{rules}");
+    assert!(done(&["alarm", "ack", "warm"]).await.contains("warm is acknowledged"));
+    let shown: serde_json::Value = serde_json::from_str(&done(&["alarm", "show", "warm", "--json"]).await).unwrap();
+    assert_eq!((&shown["acknowledged_by"], &shown["extreme_celsius"]), (&"local".into(), &8.0.into()));
+    done(&["alarm", "rule", "remove", "warm"]).await;
+    assert!(done(&["alarm", "history"]).await.contains("over"));
+    let (missing, _) = larderctl(&folder, &["alarm", "ack", "warm"]).await;
+    assert!(missing.unwrap_err().to_string().contains("no such alarm \"warm\""));
+    tokio::time::timeout(Duration::from_secs(30), hub.stop()).await.unwrap();
 }

@@ -53,7 +53,7 @@ fn status(parts: Vec<system_status::Part>, cameras: Vec<CameraView>) -> StatusVi
         }),
         listeners: vec![system_status::Listener { name: "http".into(), address: "0.0.0.0:8080".into() }],
     };
-    StatusView::new(status, cameras)
+    StatusView::new(status, cameras, Vec::new())
 }
 
 fn ill() -> StatusView {
@@ -84,6 +84,26 @@ fn read(view: &StatusView) -> String {
 #[test]
 fn what_is_wrong_stands_first_with_what_to_do() {
     insta::assert_snapshot!(read(&ill()));
+}
+
+#[test]
+fn a_raised_alarm_stands_before_everything() {
+    let mut view = ill();
+    let message = "fridge is above 5.0 °C since 2026-09-21 14:00 UTC; now 8.2 °C.".to_owned();
+    let alarm = larder_proto::pb::Alarm { rule_name: "warm".into(), message, ..Default::default() };
+    view.alarms = vec![alarm.into()];
+    view.attention = super::super::attention::needed(&view);
+    let text = read(&view);
+    let first: Vec<&str> = text.lines().take(4).collect();
+    assert_eq!(
+        first,
+        [
+            "1 alarm is raised. Larder 0.1.0, up 1h 2m (since 2026-09-21 14:13:20)",
+            "",
+            "  * alarm      warm: fridge is above 5.0 °C since 2026-09-21 14:00 UTC; now 8.2 °C.",
+            "               to do: larderctl alarm ack warm",
+        ]
+    );
 }
 
 #[test]
