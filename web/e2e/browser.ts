@@ -43,3 +43,22 @@ export async function keepPicture(page: Page, name: string) {
   await mkdir(artifacts, { recursive: true });
   await page.screenshot({ path: join(artifacts, `${name}.png`) });
 }
+
+/** Makes somebody admin by the hub's one-time link, and waits until they are in. */
+export async function enter(page: Page, url: string, code: string) {
+  await page.goto(`${url}/sign-in#code=${code}`);
+  await page.getByLabel('Name').fill('anna');
+  await page.getByLabel('Password').fill('milk-and-honey');
+  await page.getByRole('button', { name: 'Make me admin' }).click();
+  await page.getByRole('navigation').waitFor();
+}
+
+/** Whether fonts are there, nothing is loading, and nothing moves but what always does. Runs in the page. */
+export function isAtRest(): boolean {
+  const moving = document.getAnimations().filter(({ playState, effect }) => {
+    return playState === 'running' && effect?.getTiming().iterations !== Infinity;
+  });
+  return (
+    document.fonts.status === 'loaded' && !document.querySelector('[aria-busy="true"]') && moving.length === 0
+  );
+}

@@ -1,8 +1,9 @@
 // The real hub with a simulated camera, on free ports and in a folder of its own.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
+import { createSocket } from 'node:dgram';
 import { once } from 'node:events';
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
@@ -23,6 +24,10 @@ export interface Hub {
   simulate: (camera: string) => Promise<ChildProcess>;
   /** Starts a simulated camera that was added elsewhere, with its key. */
   connect: (camera: string, key: string) => ChildProcess;
+  /** Sends a text reading as a thermometer does, from this machine's own address. */
+  reading: (text: string) => Promise<void>;
+  /** Writes into the hub's own database what it would have had to live through. */
+  past: (sql: string) => Promise<void>;
   stop: () => Promise<void>;
 }
 
@@ -78,7 +83,14 @@ export async function startHub(): Promise<Hub> {
       return begin(camera, `--key-file=${file}`);
     };
     const connect = (camera: string, key: string) => begin(camera, `--key=${key}`);
-    return { url: `http://${address('http')}`, larderctl, simulate, connect, stop };
+    const reading = (text: string) => datagram(address('thermometers'), text);
+    const past = async (sql: string) => {
+      const host = join(state, 'postgres/run');
+      const quiet = ['--no-psqlrc', '--quiet', '--set=ON_ERROR_STOP=1'];
+      const where = [`--host=${host}`, '--username=larder', '--dbname=postgres'];
+      await run(psql(), [...quiet, ...where, `--command=${sql}`]);
+    };
+    return { url: `http://${address('http')}`, larderctl, simulate, connect, reading, past, stop };
   } catch (error) {
     await stop();
     throw error;
@@ -117,6 +129,22 @@ export async function end(child: ChildProcess) {
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
+}
+
+async function datagram(to: string, text: string) {
+  const [host = '', port = ''] = to.split(/:(?=\d+$)/);
+  const socket = createSocket('udp4');
+  await new Promise<void>((sent, failed) => {
+    socket.send(text, Number(port), host, (error) => (error ? failed(error) : sent()));
+  });
+  socket.close();
+}
+
+/** Debian has one folder a version. */
+function psql(): string {
+  const root = '/usr/lib/postgresql';
+  const version = readdirSync(root).sort((one, other) => Number(other) - Number(one))[0];
+  return join(root, version ?? '', 'bin/psql');
 }
 
 /** LARDERD and LARDERCTL say where the programs are; else the last debug build is taken. */

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { FORMS, keepPicture, openPage, startBrowser } from './browser';
+import { FORMS, isAtRest, keepPicture, openPage, startBrowser } from './browser';
 import { startHub, type Hub } from './hub';
 import { likenesses } from './picture';
 
@@ -157,16 +157,6 @@ test('who signs out needs the password again, and is then where they were', asyn
   await page.getByRole('button', { name: 'Sign in' }).click();
   await page.getByRole('heading', { name: 'System' }).waitFor();
 });
-
-/** Whether fonts are there, nothing is loading, and nothing moves but what always does. */
-function isAtRest(): boolean {
-  const moving = document.getAnimations().filter(({ playState, effect }) => {
-    return playState === 'running' && effect?.getTiming().iterations !== Infinity;
-  });
-  return (
-    document.fonts.status === 'loaded' && !document.querySelector('[aria-busy="true"]') && moving.length === 0
-  );
-}
 
 const PAGES = [
   ['home', '/', 'canvas[data-sequence]'],

@@ -1,9 +1,11 @@
 import { Code, ConnectError, createClient, type Interceptor } from '@connectrpc/connect';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
 import { AccessService } from '../gen/larder/v1/access_pb';
+import { AlarmService } from '../gen/larder/v1/alarms_pb';
 import { CameraService } from '../gen/larder/v1/cameras_pb';
 import { RecordingService } from '../gen/larder/v1/recordings_pb';
 import { SystemService } from '../gen/larder/v1/system_pb';
+import { TemperatureService } from '../gen/larder/v1/temperatures_pb';
 
 let whenSignedOut = () => {};
 
@@ -25,6 +27,8 @@ const noticeSignedOut: Interceptor = (next) => async (request) => {
 const transport = createGrpcWebTransport({ baseUrl: location.origin, interceptors: [noticeSignedOut] });
 
 export const access = createClient(AccessService, transport);
+export const alarms = createClient(AlarmService, transport);
 export const cameras = createClient(CameraService, transport);
 export const recordings = createClient(RecordingService, transport);
 export const system = createClient(SystemService, transport);
+export const temperatures = createClient(TemperatureService, transport);

@@ -22,6 +22,8 @@ export function problem(error: unknown): string {
       return sentence(rawMessage || 'you are signed out');
     case Code.PermissionDenied:
       return 'You may look, but not change this. An admin can.';
+    case Code.Unimplemented:
+      return 'This hub cannot do that yet.';
     case Code.DeadlineExceeded:
       return 'The hub took too long to answer. Try again.';
     case Code.Unavailable:

@@ -10,6 +10,9 @@ test('each page has one path', () => {
     camera: 'fridge',
     day: '2026-02-28',
   });
+  expect(parseRoute('/temperatures')).toEqual({ page: 'temperatures' });
+  expect(parseRoute('/temperatures/sensors')).toEqual({ page: 'sensors' });
+  expect(parseRoute('/alarms')).toEqual({ page: 'alarms' });
   expect(parseRoute('/system')).toEqual({ page: 'system' });
   expect(parseRoute('/sign-in')).toEqual({ page: 'sign-in' });
 });
@@ -18,6 +21,7 @@ test('a path that names nothing is unknown and never throws', () => {
   for (const path of [
     '/x',
     '/cameras/a/b',
+    '/temperatures/x',
     '/recordings/fridge',
     '/recordings/fridge/2026-13-01',
     '/%E0%A4%A',

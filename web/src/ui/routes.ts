@@ -7,6 +7,9 @@ export type Route =
   | { page: 'camera'; camera: string }
   | { page: 'recordings' }
   | { page: 'day'; camera: string; day: string }
+  | { page: 'temperatures' }
+  | { page: 'sensors' }
+  | { page: 'alarms' }
   | { page: 'system' }
   | { page: 'sign-in' }
   | { page: 'unknown' };
@@ -22,6 +25,9 @@ export function parseRoute(path: string): Route {
   if (first === 'recordings' && second && third && parts.length === 3 && isDay(third)) {
     return { page: 'day', camera: second, day: third };
   }
+  if (first === 'temperatures' && parts.length === 1) return { page: 'temperatures' };
+  if (first === 'temperatures' && second === 'sensors' && parts.length === 2) return { page: 'sensors' };
+  if (first === 'alarms' && parts.length === 1) return { page: 'alarms' };
   if (first === 'system' && parts.length === 1) return { page: 'system' };
   if (first === 'sign-in' && parts.length === 1) return { page: 'sign-in' };
   return { page: 'unknown' };

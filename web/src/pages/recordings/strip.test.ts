@@ -1,6 +1,16 @@
 import { beforeAll, expect, test } from 'vitest';
 import { dayRange } from '../../ui/days';
-import { edgeAfter, edgeBefore, gapAt, merged, nextRecorded, recordedMs, ticks, within } from './strip';
+import {
+  edgeAfter,
+  edgeBefore,
+  gapAt,
+  merged,
+  nearestRecorded,
+  nextRecorded,
+  recordedMs,
+  ticks,
+  within,
+} from './strip';
 
 const HOUR = 3_600_000;
 
@@ -65,4 +75,17 @@ test('an hour is ruled by the minute', () => {
   const marks = ticks(from, from + HOUR);
   expect(marks).toHaveLength(60);
   expect(marks.filter((tick) => tick.rank === 3)).toHaveLength(6);
+});
+
+test('the nearest recorded moment lies before or after, or nowhere near', () => {
+  const spans = [
+    { from: 0, to: 100 },
+    { from: 200, to: 300 },
+  ];
+  expect(nearestRecorded(spans, 50, 10)).toBe(50);
+  expect(nearestRecorded(spans, 120, 30)).toBe(99);
+  expect(nearestRecorded(spans, 180, 30)).toBe(200);
+  expect(nearestRecorded(spans, 150, 30)).toBeNull();
+  expect(nearestRecorded(spans, 320, 30)).toBe(299);
+  expect(nearestRecorded([], 0, 30)).toBeNull();
 });

@@ -66,6 +66,21 @@ export function nextRecorded(spans: readonly Stretch[], at: number): number | nu
   return null;
 }
 
+/** The recorded moment nearest to a time, if it is as near as that. */
+export function nearestRecorded(spans: readonly Stretch[], at: number, withinMs: number): number | null {
+  let nearest: number | null = null;
+  for (const { from, to } of spans) {
+    // A span's end is the first moment that is not in it.
+    const there = Math.min(Math.max(at, from), Math.max(from, to - 1));
+    if (
+      Math.abs(there - at) <= withinMs &&
+      (nearest === null || Math.abs(there - at) < Math.abs(nearest - at))
+    )
+      nearest = there;
+  }
+  return nearest;
+}
+
 /** Where the gap lies that a time falls in; null when it falls in none. */
 export function gapAt(gaps: readonly GapStretch[], at: number): GapStretch | null {
   return gaps.find((gap) => at >= gap.from && at < gap.to) ?? null;
