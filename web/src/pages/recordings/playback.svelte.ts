@@ -1,7 +1,8 @@
 import type Hls from 'hls.js';
-import type { Fragment } from 'hls.js';
+import type { Fragment, LevelDetails } from 'hls.js';
 import { growing } from './growing';
 import { mediaAt, wallAt, type Piece } from './mapping';
+import { notesOf, type Note } from './notes';
 
 /** Where playback stands. */
 export type State = 'idle' | 'loading' | 'ready' | 'end' | 'failed';
@@ -27,6 +28,8 @@ export class Playback {
   wall = $state(0);
   rate = $state(1);
   error = $state('');
+  /** Temperatures that the hub told of what is loaded. */
+  notes = $state.raw<readonly Note[]>([]);
 
   readonly #camera: string;
   /** Tells where the next recording begins, at or after a moment. */
@@ -148,10 +151,14 @@ export class Playback {
       maxBufferLength: 20,
     });
     this.#hls = hls;
-    hls.on(Player.Events.LEVEL_UPDATED, (_event, { details }) => this.#know(details.fragments));
+    hls.on(Player.Events.LEVEL_UPDATED, (_event, { details }) => {
+      this.#know(details.fragments);
+      this.#note(details);
+    });
     hls.on(Player.Events.LEVEL_PTS_UPDATED, (_event, { details }) => this.#know(details.fragments));
     hls.on(Player.Events.LEVEL_LOADED, (_event, { details }) => {
       this.#know(details.fragments);
+      this.#note(details);
       this.#aim();
     });
     hls.on(Player.Events.ERROR, (_event, data) => {
@@ -178,6 +185,10 @@ export class Playback {
     this.#pieces = fragments.flatMap(({ start, duration, programDateTime }) =>
       programDateTime === null ? [] : [{ start, duration, wall: programDateTime }],
     );
+  }
+
+  #note({ dateRanges }: LevelDetails) {
+    this.notes = notesOf(Object.values(dateRanges).flatMap((range) => (range ? [range] : [])));
   }
 
   /** Turns the moment asked for into a place in the media, once the list says which. */
