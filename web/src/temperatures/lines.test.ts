@@ -89,7 +89,8 @@ test('the value at a moment is the nearest one, and in a gap there is none', () 
   expect(pointAt(line([], []), 5)).toBeNull();
 });
 
-test('the cursor stops at each time once, within what is seen', () => {
+test('the cursor stops at each whole millisecond once, within what is seen', () => {
+  expect(stops([line([20.4, 30.2], [1, 1]), line([30.1], [1])], 0, 50)).toEqual([20, 30]);
   expect(stops([line([0, 30, 60], [1, 1, 1]), line([30, 45], [1, 1])], 10, 50)).toEqual([30, 45]);
 });
 

@@ -107,9 +107,11 @@ export function pointAt(line: Line, moment: number): Point | null {
   return point(line, i);
 }
 
-/** The times of all points in a range, each once: where a cursor can stop. */
+/** The times of all points in a range, in whole milliseconds, each once: where a cursor can stop. */
 export function stops(lines: readonly Line[], from: number, to: number): number[] {
-  const all = lines.flatMap((line) => line.at.filter((time) => time >= from && time <= to));
+  const all = lines.flatMap((line) =>
+    line.at.filter((time) => time >= from && time <= to).map((time) => Math.round(time)),
+  );
   return [...new Set(all)].sort((one, other) => one - other);
 }
 

@@ -38,6 +38,18 @@ test('more is asked for than is seen, but nothing of tomorrow', () => {
   expect(asked({ from: now - HOUR, to: now }, now).to).toBe(now);
 });
 
+test('times are whole milliseconds, whatever was pointed at', () => {
+  const odd = { from: 1000.25, to: 9_000_000.6 };
+  for (const { from, to } of [
+    zoomed(odd, 0.37, 4_000_000.1, now),
+    panned(odd, 0.123, now),
+    between(odd.from, odd.to, now),
+    asked(zoomed(odd, 0.37, 4_000_000.1, now), now),
+  ]) {
+    expect([Number.isInteger(from), Number.isInteger(to)]).toEqual([true, true]);
+  }
+});
+
 test('an address leads back to what it was made of', () => {
   expect(parseHash(hashOf('week'), now)).toBe('week');
   const view = { from: Date.UTC(2026, 0, 1, 3), to: Date.UTC(2026, 0, 1, 4) };

@@ -60,15 +60,15 @@ export function between(one: number, other: number, now: number): View {
   return within({ from: middle - half, to: middle + half }, now);
 }
 
-/** The same length, ending now at the latest: there is nothing to see of tomorrow. */
+/** The same length, in whole milliseconds, ending now at the latest: there is nothing to see of tomorrow. */
 export function within({ from, to }: View, now: number): View {
   const over = Math.max(0, to - now);
-  return { from: from - over, to: to - over };
+  return { from: Math.round(from - over), to: Math.round(to - over) };
 }
 
 /** What is asked of the hub for a view: half as much again on both sides, so that moving it shows no hole. */
 export function asked({ from, to }: View, now: number): View {
-  const more = (to - from) / 2;
+  const more = Math.round((to - from) / 2);
   return { from: from - more, to: Math.max(to, Math.min(to + more, now)) };
 }
 

@@ -28,7 +28,7 @@ export interface Shown {
 export interface Deeds {
   /** Drew a stretch with the mouse. */
   onselect: (from: number, to: number) => void;
-  /** Points at a moment, or no longer at any. */
+  /** Points at a moment, in whole milliseconds, or no longer at any. */
   onpoint: (at: number | null) => void;
 }
 
@@ -247,7 +247,7 @@ export class Chart {
   #pointed(u: uPlot) {
     if (this.#silent) return;
     const left = u.cursor.left ?? -1;
-    this.#deeds.onpoint(left < 0 ? null : u.posToVal(left, 'x'));
+    this.#deeds.onpoint(left < 0 ? null : Math.round(u.posToVal(left, 'x')));
   }
 }
 
