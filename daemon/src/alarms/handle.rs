@@ -131,7 +131,7 @@ impl Alarms {
     }
 
     /// All rules by name.
-    pub fn rules(&self) -> Arc<Vec<Arc<Rule>>> {
+    pub fn rules(&self) -> Vec<Arc<Rule>> {
         self.0.rules.all()
     }
 

@@ -12,7 +12,7 @@ use super::{
     ChannelId, Error, FieldError, RuleId,
     rule::{self, Condition, DEFAULT_HOLD, DEFAULT_HYSTERESIS, Rate, Rule, Threshold},
 };
-use crate::temperatures::SensorId;
+use crate::{pb_mask, temperatures::SensorId};
 
 /// Every path a mask may hold.
 const PATHS: &[&str] = &["name", "condition", "enabled", "hold", "repeat", "channels"];
@@ -52,14 +52,7 @@ pub(super) fn updated(
     mask: Option<&FieldMask>,
     names: &dyn Names,
 ) -> Result<Rule, Error> {
-    let paths = match mask {
-        Some(mask) if !mask.paths.is_empty() => mask.paths.clone(),
-        _ => set_paths(wanted),
-    };
-    if let Some(unknown) = paths.iter().find(|path| !PATHS.contains(&path.as_str())) {
-        let why = format!("{unknown:?} is not one of {}", PATHS.join(", "));
-        return Err(Error::Fields(vec![("update_mask".to_owned(), why)]));
-    }
+    let paths = pb_mask::paths(mask, || set_paths(wanted), PATHS).map_err(|wrong| Error::Fields(vec![wrong]))?;
     let mut rule = known.clone();
     apply(&mut rule, wanted, &paths, names)?;
     Ok(rule)
@@ -67,15 +60,14 @@ pub(super) fn updated(
 
 /// The paths of the fields that are set, for a request without a mask.
 fn set_paths(wanted: &pb::AlarmRule) -> Vec<String> {
-    let set = [
+    pb_mask::set(&[
         ("name", !wanted.name.is_empty()),
         ("condition", wanted.condition.is_some()),
         ("enabled", wanted.enabled.is_some()),
         ("hold", wanted.hold.is_some()),
         ("repeat", wanted.repeat.is_some()),
         ("channels", !wanted.channels.is_empty()),
-    ];
-    set.into_iter().filter(|(_, set)| *set).map(|(path, _)| path.to_owned()).collect()
+    ])
 }
 
 fn apply(rule: &mut Rule, wanted: &pb::AlarmRule, paths: &[String], names: &dyn Names) -> Result<(), Error> {

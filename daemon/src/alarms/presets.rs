@@ -63,7 +63,7 @@ mod tests {
     #[test]
     fn every_preset_names_its_source_and_makes_a_rule() {
         for preset in all() {
-            assert!(super::super::rule::is_name(&preset.name), "{}", preset.name);
+            assert_eq!(crate::named::complaint(&preset.name), None);
             assert!(preset.source_url.starts_with("https://") && !preset.source_title.is_empty());
             let mut condition = preset.condition.unwrap();
             let Some(alarm_condition::Condition::Above(above)) = &mut condition.condition else { panic!("no limit") };

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
 
 use super::{ChannelId, FieldError, RuleId};
-use crate::temperatures::SensorId;
+use crate::{named, temperatures::SensorId};
 
 /// The longest time a rule may name.
 const LONGEST: Duration = Duration::from_hours(7 * 24);
@@ -171,8 +171,7 @@ impl Condition {
 /// Checks what the types cannot, naming each wrong field.
 pub(super) fn check(rule: &Rule) -> Vec<FieldError> {
     let mut wrong = Vec::new();
-    if !is_name(&rule.name) {
-        let why = format!("{:?} is not 1 to 32 of a-z, 0-9 and `-`, beginning with a letter", rule.name);
+    if let Some(why) = named::complaint(&rule.name) {
         wrong.push(("rule.name".to_owned(), why));
     }
     time(&mut wrong, "hold", rule.hold, Duration::ZERO, LONGEST);
@@ -222,13 +221,6 @@ fn time(wrong: &mut Vec<FieldError>, field: &str, value: Duration, shortest: Dur
     } else if value.subsec_nanos() != 0 {
         wrong.push((path, "is not whole seconds".to_owned()));
     }
-}
-
-pub(super) fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && name.len() <= 32
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use larder_proto::{
 use prost_types::FieldMask;
 
 use super::{Camera, Capture, Error, FieldError, Mode, Recording};
+use crate::pb_mask;
 
 /// Every path a mask may hold.
 const PATHS: &[&str] = &[
@@ -47,14 +48,7 @@ pub(super) fn new_camera(wanted: &pb::Camera, now: jiff::Timestamp) -> Result<Ca
 
 /// A camera as it is to be after an update.
 pub(super) fn updated(known: &Camera, wanted: &pb::Camera, mask: Option<&FieldMask>) -> Result<Camera, Error> {
-    let paths = match mask {
-        Some(mask) if !mask.paths.is_empty() => mask.paths.clone(),
-        _ => set_paths(wanted),
-    };
-    if let Some(unknown) = paths.iter().find(|path| !PATHS.contains(&path.as_str())) {
-        let why = format!("{unknown:?} is not one of {}", PATHS.join(", "));
-        return Err(Error::Fields(vec![("update_mask".to_owned(), why)]));
-    }
+    let paths = pb_mask::paths(mask, || set_paths(wanted), PATHS).map_err(|wrong| Error::Fields(vec![wrong]))?;
     let mut camera = known.clone();
     apply(&mut camera, wanted, &paths)?;
     Ok(camera)
@@ -64,7 +58,7 @@ pub(super) fn updated(known: &Camera, wanted: &pb::Camera, mask: Option<&FieldMa
 fn set_paths(wanted: &pb::Camera) -> Vec<String> {
     let capture = wanted.capture.unwrap_or_default();
     let recording = wanted.recording.unwrap_or_default();
-    let set = [
+    pb_mask::set(&[
         ("name", !wanted.name.is_empty()),
         ("title", !wanted.title.is_empty()),
         ("capture.size", capture.size.is_some()),
@@ -74,8 +68,7 @@ fn set_paths(wanted: &pb::Camera) -> Vec<String> {
         ("recording.mode", recording.mode != 0),
         ("recording.max_age", recording.max_age.is_some()),
         ("recording.max_bytes", recording.max_bytes.is_some()),
-    ];
-    set.into_iter().filter(|(_, set)| *set).map(|(path, _)| path.to_owned()).collect()
+    ])
 }
 
 fn apply(camera: &mut Camera, wanted: &pb::Camera, paths: &[String]) -> Result<(), Error> {

@@ -125,15 +125,6 @@ impl Service {
     }
 }
 
-fn page(cameras: &[Arc<Camera>], request: &pb::ListCamerasRequest) -> Result<(Vec<Arc<Camera>>, String), Refusal> {
-    let size = usize::from(pb_page::size(request.page_size)?);
-    // The token is the last name of the page before: it stays right when cameras come and go.
-    let rest: Vec<_> = cameras.iter().filter(|camera| camera.name > request.page_token).collect();
-    let page: Vec<_> = rest.iter().take(size).map(|camera| Arc::clone(camera)).collect();
-    let next = if rest.len() > size { page.last().map(|camera| camera.name.clone()) } else { None };
-    Ok((page, next.unwrap_or_default()))
-}
-
 fn interval(wanted: Option<prost_types::Duration>) -> Result<Duration, Refusal> {
     let Some(wanted) = wanted else { return Ok(WATCH_DEFAULT) };
     let interval =
@@ -160,7 +151,9 @@ impl CameraService for Service {
         &self,
         request: Request<pb::ListCamerasRequest>,
     ) -> Result<Response<pb::ListCamerasResponse>, Status> {
-        let (cameras, next_page_token) = page(&self.0.directory.all(), request.get_ref())?;
+        let request = request.get_ref();
+        let all = self.0.directory.all();
+        let (cameras, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
         let cameras = cameras.iter().map(|camera| self.message(camera)).collect();
         Ok(Response::new(pb::ListCamerasResponse { cameras, next_page_token }))
     }

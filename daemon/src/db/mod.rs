@@ -4,9 +4,11 @@ pub mod cluster;
 mod config;
 mod connections;
 mod migrations;
+mod mirror;
 mod notices;
 mod pool;
 
 pub use config::Config;
 pub use migrations::{MigrateError, migrate};
+pub use mirror::{Mirror, Mirrored};
 pub use pool::{Change, Client, Db, Error, StartError, Usage};

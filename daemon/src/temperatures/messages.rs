@@ -111,7 +111,7 @@ mod tests {
         assert_eq!(free("9"), "sensor-9");
         assert_eq!(free("__"), "sensor");
         for wanted in ["", "-", "ÄÖ", &"x".repeat(64), &format!("{}--b", "a".repeat(27))] {
-            assert!(super::super::is_name(&free(wanted)), "{wanted:?} became {:?}", free(wanted));
+            assert_eq!(crate::named::complaint(&free(wanted)), None, "{wanted:?} became {:?}", free(wanted));
         }
         let taken = ["fridge", "fridge-2"];
         assert_eq!(suggested_name("fridge", |name| taken.contains(&name)), "fridge-3");

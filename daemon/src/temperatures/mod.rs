@@ -35,7 +35,7 @@ pub use series::Series;
 pub use service::{Parts, Service};
 
 use crate::{
-    db,
+    db, named,
     outcome::{Kind, Refusal},
 };
 
@@ -168,8 +168,8 @@ type FieldError = (String, String);
 fn check(sensor: &Sensor) -> Vec<FieldError> {
     let mut wrong = Vec::new();
     let mut say = |path: &str, why: String| wrong.push((format!("sensor.{path}"), why));
-    if !is_name(&sensor.name) {
-        say("name", format!("{:?} is not 1 to 32 of a-z, 0-9 and `-`, beginning with a letter", sensor.name));
+    if let Some(why) = named::complaint(&sensor.name) {
+        say("name", why);
     }
     if sensor.title.chars().count() > LONGEST_TITLE {
         say("title", format!("is longer than {LONGEST_TITLE} characters"));
@@ -187,13 +187,6 @@ fn check(sensor: &Sensor) -> Vec<FieldError> {
         Source::Probe { .. } | Source::Text { .. } => {}
     }
     wrong
-}
-
-fn is_name(name: &str) -> bool {
-    let mut bytes = name.bytes();
-    bytes.next().is_some_and(|first| first.is_ascii_lowercase())
-        && name.len() <= 32
-        && bytes.all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
 }
 
 fn is_device(device: &str) -> bool {

@@ -10,7 +10,7 @@ use larder_proto::{
 use prost_types::FieldMask;
 
 use super::{Error, FieldError, Sensor, SensorId, Source, Unit};
-use crate::{outcome::Refusal, pb_time};
+use crate::{outcome::Refusal, pb_mask, pb_time};
 
 /// Every path a mask may hold.
 const PATHS: &[&str] = &["name", "title", "source", "offset_celsius", "unit", "camera_id"];
@@ -58,14 +58,7 @@ pub(super) fn updated(
     mask: Option<&FieldMask>,
     find: FindCamera<'_>,
 ) -> Result<Sensor, Error> {
-    let paths = match mask {
-        Some(mask) if !mask.paths.is_empty() => mask.paths.clone(),
-        _ => set_paths(wanted),
-    };
-    if let Some(unknown) = paths.iter().find(|path| !PATHS.contains(&path.as_str())) {
-        let why = format!("{unknown:?} is not one of {}", PATHS.join(", "));
-        return Err(Error::Fields(vec![("update_mask".to_owned(), why)]));
-    }
+    let paths = pb_mask::paths(mask, || set_paths(wanted), PATHS).map_err(|wrong| Error::Fields(vec![wrong]))?;
     let mut sensor = known.clone();
     apply(&mut sensor, wanted, &paths, find, Vec::new())?;
     Ok(sensor)
@@ -95,15 +88,14 @@ pub(super) fn sensors(wanted: &[String]) -> Result<(), Refusal> {
 
 /// The paths of the fields that are set, for a request without a mask.
 fn set_paths(wanted: &pb::Sensor) -> Vec<String> {
-    let set = [
+    pb_mask::set(&[
         ("name", !wanted.name.is_empty()),
         ("title", !wanted.title.is_empty()),
         ("source", wanted.source.is_some()),
         ("offset_celsius", wanted.offset_celsius != 0.0),
         ("unit", wanted.unit != 0),
         ("camera_id", !wanted.camera_id.is_empty()),
-    ];
-    set.into_iter().filter(|(_, set)| *set).map(|(path, _)| path.to_owned()).collect()
+    ])
 }
 
 fn apply(

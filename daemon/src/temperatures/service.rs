@@ -106,15 +106,6 @@ impl Service {
     }
 }
 
-fn page(sensors: &[Arc<Sensor>], request: &pb::ListSensorsRequest) -> Result<(Vec<Arc<Sensor>>, String), Refusal> {
-    let size = usize::from(pb_page::size(request.page_size)?);
-    // The token is the last name of the page before: it stays right when sensors come and go.
-    let rest: Vec<_> = sensors.iter().filter(|sensor| sensor.name > request.page_token).collect();
-    let page: Vec<_> = rest.iter().take(size).map(|sensor| Arc::clone(sensor)).collect();
-    let next = if rest.len() > size { page.last().map(|sensor| sensor.name.clone()) } else { None };
-    Ok((page, next.unwrap_or_default()))
-}
-
 #[tonic::async_trait]
 impl TemperatureService for Service {
     async fn create_sensor(&self, request: Request<pb::CreateSensorRequest>) -> Result<Response<pb::Sensor>, Status> {
@@ -130,7 +121,9 @@ impl TemperatureService for Service {
         &self,
         request: Request<pb::ListSensorsRequest>,
     ) -> Result<Response<pb::ListSensorsResponse>, Status> {
-        let (sensors, next_page_token) = page(&self.0.temperatures.all(), request.get_ref())?;
+        let request = request.get_ref();
+        let all = self.0.temperatures.all();
+        let (sensors, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
         let sensors = sensors.iter().map(|sensor| self.message(sensor)).collect();
         Ok(Response::new(pb::ListSensorsResponse { sensors, next_page_token }))
     }

@@ -7,8 +7,20 @@ use std::{
 };
 
 /// Open to all.
-const FOUNDATIONS: &[&str] =
-    &["addresses", "clock", "events", "outcome", "parts", "pb_page", "pb_time", "repeats", "secrets", "tasks"];
+const FOUNDATIONS: &[&str] = &[
+    "addresses",
+    "clock",
+    "events",
+    "named",
+    "outcome",
+    "parts",
+    "pb_mask",
+    "pb_page",
+    "pb_time",
+    "repeats",
+    "secrets",
+    "tasks",
+];
 
 /// Files and folders that hold tests alone.
 const TEST_FILES: &[&str] = &["tests", "testing"];

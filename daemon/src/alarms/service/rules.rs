@@ -66,14 +66,10 @@ impl Service {
         &self,
         request: &pb::ListAlarmRulesRequest,
     ) -> Result<pb::ListAlarmRulesResponse, Refusal> {
-        let size = usize::from(pb_page::size(request.page_size)?);
-        let rules = self.0.alarms.rules();
-        // The token is the last name of the page before: it stays right when rules come and go.
-        let rest: Vec<_> = rules.iter().filter(|rule| rule.name > request.page_token).collect();
-        let page = rest.get(..size.min(rest.len())).unwrap_or_default();
-        let next = if rest.len() > size { page.last().map(|rule| rule.name.clone()) } else { None };
+        let all = self.0.alarms.rules();
+        let (page, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
         let rules = page.iter().map(|rule| self.rule(rule)).collect();
-        Ok(pb::ListAlarmRulesResponse { rules, next_page_token: next.unwrap_or_default() })
+        Ok(pb::ListAlarmRulesResponse { rules, next_page_token })
     }
 
     pub(super) async fn update_rule(&self, request: pb::UpdateAlarmRuleRequest) -> Result<pb::AlarmRule, Refusal> {
