@@ -48,6 +48,7 @@ bench: tools-run build ## Measure the hub on this machine (about eight minutes):
 	@$(TARGET)/release/larderctl bench fanout
 	@$(TARGET)/release/larderctl bench ingest
 	@$(TARGET)/release/larderctl bench playlist
+	@$(TARGET)/release/larderctl bench temperatures
 
 fuzz: tools-fuzz ## Look for inputs that break a decoder, a minute for each; ARGS names some
 	@exec proto/fuzz/run $(ARGS)

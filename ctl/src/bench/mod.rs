@@ -18,6 +18,7 @@ mod samples;
 mod seed;
 mod soak;
 mod stamp;
+mod temperatures;
 
 use std::path::PathBuf;
 
@@ -35,6 +36,8 @@ pub enum Command {
     Ingest(ingest::IngestArgs),
     /// Playlists of an hour, a day and the live edge out of a year of recordings
     Playlist(playlist::PlaylistArgs),
+    /// Graphs of an hour up to all of it out of ten years of temperatures
+    Temperatures(temperatures::TemperaturesArgs),
     /// Cameras, viewers and faults at random for an hour: does anything grow that should not?
     Soak(soak::SoakArgs),
     /// The bare TCP fan-out that `fanout` compares with; started by it
@@ -60,6 +63,7 @@ pub async fn run(command: Command, out: &mut Out, stop: CancellationToken) -> Re
         Command::Fanout(args) => fanout::run(args, out, &stop).await,
         Command::Ingest(args) => ingest::run(args, out, &stop).await,
         Command::Playlist(args) => playlist::run(args, out, &stop).await,
+        Command::Temperatures(args) => temperatures::run(args, out, &stop).await,
         Command::Soak(args) => soak::run(args, out, &stop).await,
         Command::Floor => floor::run().await,
     }

@@ -1,6 +1,6 @@
-//! A year of recordings as rows, without files: written into the benchmark's own cluster over its socket, by `psql`.
+//! Rows without what they are about: written into the benchmark's own cluster over its socket, by `psql`.
 //!
-//! One segment a minute of 30 fragments each, and one run a day, as the recorder writes them; sizes vary as they do.
+//! A year of recordings is one segment a minute of 30 fragments each, and one run a day, as the recorder writes them; sizes vary as they do.
 
 use std::{
     path::{Path, PathBuf},
@@ -45,23 +45,39 @@ pub(super) const FRAGMENT_SECONDS: u32 = 2;
 /// Writes so many days of a camera, up to now.
 pub(super) async fn seed(state: &State, camera: CameraId, days: u32) -> Result<(), Failure> {
     let sql = SQL.replace("$CAMERA", &camera.to_string()).replace("$DAYS", &days.to_string());
+    run(state, &sql).await.map(drop)
+}
+
+/// Runs SQL as one transaction. What it answers, a row a line.
+pub(super) async fn run(state: &State, sql: &str) -> Result<String, Failure> {
     let psql = psql().ok_or_else(|| Failure::Other(format!("no psql below {POSTGRESQL}: install postgresql")))?;
     let failed = |source| Failure::file(&psql, source);
     let mut command = Command::new(&psql);
     command
-        .args(["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--single-transaction", "--file=-"])
+        .args([
+            "--no-psqlrc",
+            "--quiet",
+            "--set=ON_ERROR_STOP=1",
+            "--single-transaction",
+            "--file=-",
+            "--tuples-only",
+            "--no-align",
+        ])
         .arg("--host")
         .arg(state.path().join("postgres/run"))
         .args(["--username=larder", "--dbname=postgres"])
         .stdin(Stdio::piped())
-        .stdout(Stdio::null())
+        .stdout(Stdio::piped())
         .kill_on_drop(true);
     let mut child = command.spawn().map_err(failed)?;
     if let Some(mut input) = child.stdin.take() {
         input.write_all(sql.as_bytes()).await.map_err(failed)?;
     }
-    let status = child.wait().await.map_err(failed)?;
-    if status.success() { Ok(()) } else { Err(Failure::Other(format!("the rows could not be written ({status})"))) }
+    let ended = child.wait_with_output().await.map_err(failed)?;
+    if !ended.status.success() {
+        return Err(Failure::Other(format!("psql ended with {}", ended.status)));
+    }
+    Ok(String::from_utf8_lossy(&ended.stdout).into_owned())
 }
 
 /// The newest one.
