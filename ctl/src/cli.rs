@@ -103,7 +103,10 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         }
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
-        Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out).await,
+        Command::Sensor(sensor::Command::Simulate(args)) if !args.needs_hub() => {
+            sensor::simulate::execute(*args, None, out, stop).await
+        }
+        Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Temperature(command) => temperature::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Alarm(command) => alarm::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,

@@ -2,13 +2,16 @@
 
 use std::{
     fs,
+    net::Ipv4Addr,
     path::{Path, PathBuf},
+    time::Duration,
 };
 
 use clap::Args;
 use larder_proto::pb::{
-    Camera, CameraKey, CreateCameraRequest, CreateSignInLinkRequest, GetCameraRequest, GetStatusRequest,
-    RotateCameraKeyRequest, SystemStatus,
+    Camera, CameraKey, CreateCameraRequest, CreateSensorRequest, CreateSignInLinkRequest, GetCameraRequest,
+    GetStatusRequest, RotateCameraKeyRequest, Sensor, SensorSource, SystemStatus,
+    sensor_source::{CameraProbe, Source, TextDevice},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -18,9 +21,13 @@ use crate::{
     client::{Hub, quick},
     daemon::{Daemon, gone, here, up},
     profile::write_private,
-    simulate::{self, key_from_hex},
+    sensor,
+    simulate::{self, Climate, Stall, key_from_hex},
     target::{Target, TargetArgs},
 };
+
+/// The second thermometer, and what its datagrams call it.
+const FREEZER: &str = "freezer";
 
 /// A whole Larder in one terminal.
 #[derive(Args, Clone, Debug)]
@@ -79,6 +86,7 @@ async fn prepare(args: &DemoArgs, socket: Target, state: &Path, out: &mut Out) -
     let hub = up(socket).await?;
     let (camera, key) = camera(&hub, &args.camera, state).await?;
     let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
+    thermometers(&hub, &camera).await?;
     greet(&hub, &args.camera, state, out).await?;
     Ok(Prepared { status, camera, key })
 }
@@ -112,6 +120,21 @@ async fn camera(hub: &Hub, name: &str, state: &Path) -> Result<(Camera, String),
     Ok((camera, key_hex))
 }
 
+/// The sensors: the camera's own probe, and a board in the freezer that sends text. Those of an earlier time stay.
+async fn thermometers(hub: &Hub, camera: &Camera) -> Result<(), Failure> {
+    let probe = Source::Probe(CameraProbe { camera_id: camera.id.clone(), index: 0 });
+    let text = Source::Text(TextDevice { address: Ipv4Addr::LOCALHOST.to_string(), device: FREEZER.to_owned() });
+    for (name, source) in [(camera.name.as_str(), probe), (FREEZER, text)] {
+        let source = Some(SensorSource { source: Some(source) });
+        let sensor = Some(Sensor { name: name.to_owned(), source, ..Sensor::default() });
+        match hub.temperatures().create_sensor(quick(CreateSensorRequest { sensor })).await {
+            Err(status) if status.code() != Code::AlreadyExists => return Err(status.into()),
+            Ok(_) | Err(_) => {}
+        }
+    }
+    Ok(())
+}
+
 async fn greet(hub: &Hub, camera: &str, state: &Path, out: &mut Out) -> Result<(), Failure> {
     let link = hub.access().create_sign_in_link(quick(CreateSignInLinkRequest {})).await?.into_inner();
     let program = program(state);
@@ -120,7 +143,7 @@ async fn greet(hub: &Hub, camera: &str, state: &Path, out: &mut Out) -> Result<(
         out.line(&format!("  {url}"))?;
     }
     out.line("\nTo try in another terminal:\n")?;
-    for command in ["status", "camera watch", &format!("recording timeline {camera}")] {
+    for command in ["status", "camera watch", &format!("recording timeline {camera}"), "temperature graph --from -1h"] {
         out.line(&format!("  {program} {command}"))?;
     }
     out.line(&format!("\nRecordings are kept in {}. Ctrl-C stops everything.\n", state.display()))
@@ -132,7 +155,7 @@ fn program(state: &Path) -> String {
     if state == Path::new("var") { program } else { format!("{program} --state {}", state.display()) }
 }
 
-/// Is the camera until `stop`.
+/// Is the camera and the thermometers until `stop`.
 async fn film(Prepared { status, camera, key }: &Prepared, stop: &CancellationToken) -> Result<(), Failure> {
     let id = camera.id.parse().map_err(|error| Failure::Other(format!("camera id \"{}\": {error}", camera.id)))?;
     let key = key_from_hex(key.trim())
@@ -143,14 +166,29 @@ async fn film(Prepared { status, camera, key }: &Prepared, stop: &CancellationTo
     options.readings = listener("thermometers").map(|thermometers| here(&thermometers.address));
     options.boot = simulate::starts();
     options.zone = jiff::tz::TimeZone::system();
-    let report = simulate::run(options, stop.child_token(), |_progress| {}).await;
-    report.map(drop).map_err(|error| Failure::Other(format!("the simulated camera gave up: {error}")))
+    let freezer = options.readings.clone().map(freezer);
+    let film = async {
+        let report = simulate::run(options, stop.child_token(), |_progress| {}).await;
+        report.map(drop).map_err(|error| Failure::Other(format!("the simulated camera gave up: {error}")))
+    };
+    let freeze = async {
+        match &freezer {
+            Some(freezer) => sensor::simulate::run(freezer, stop, |_told| Ok(())).await,
+            None => Ok(()),
+        }
+    };
+    tokio::try_join!(film, freeze).map(|((), ())| ())
+}
+
+/// The board in the freezer, whose door is opened now and then.
+fn freezer(to: String) -> sensor::simulate::Options {
+    let door = Some(Stall { every: Duration::from_secs(15 * 60), lasts: Duration::from_secs(45) });
+    let climate = Climate { door, ..Climate::freezer() };
+    sensor::simulate::Options::text(to, FREEZER, climate, Duration::from_secs(10))
 }
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use tokio::time::sleep;
 
     use super::*;

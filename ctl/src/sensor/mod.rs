@@ -1,6 +1,7 @@
 //! Sensors: `larderctl sensor …`.
 
 mod settings;
+pub mod simulate;
 mod view;
 
 use std::collections::BTreeMap;
@@ -10,6 +11,7 @@ use larder_proto::pb::{
     CreateSensorRequest, DeleteSensorRequest, DiscoveredSensor, GetSensorRequest, ListDiscoveredSensorsRequest,
     ListSensorsRequest, Sensor, UpdateSensorRequest,
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Failure, Out, camera,
@@ -52,6 +54,8 @@ pub enum Command {
     Discovered,
     /// Make something that was heard a sensor
     Adopt(AdoptArgs),
+    /// Be a thermometer: a camera's probe, or a board that sends text
+    Simulate(Box<simulate::SimulateArgs>),
 }
 
 /// A new sensor.
@@ -101,7 +105,7 @@ pub struct AdoptArgs {
 /// # Errors
 ///
 /// The hub refuses or goes away.
-pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failure> {
+pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
     match command {
         Command::List => list(hub, out).await,
         Command::Show { sensor } => {
@@ -122,6 +126,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
         }
         Command::Discovered => discovered(hub, out).await,
         Command::Adopt(args) => adopt(hub, args, out).await,
+        Command::Simulate(args) => simulate::execute(*args, Some(hub), out, stop).await,
     }
 }
 

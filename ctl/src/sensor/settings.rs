@@ -99,7 +99,7 @@ impl Settings {
     }
 }
 
-fn probe(value: &str) -> Result<CameraProbe, String> {
+pub(super) fn probe(value: &str) -> Result<CameraProbe, String> {
     let (camera, index) = value.split_once(':').unwrap_or((value, "0"));
     let index = index.parse().ok().filter(|index| *index < 8);
     let index = index.ok_or_else(|| format!("{value:?}: a probe's index is 0 to 7"))?;

@@ -17,18 +17,9 @@ use crate::{Failure, clock, units};
 pub struct SimulateArgs {
     /// Its name, or its id, with which only the camera link needs to be reached
     pub camera: String,
-    /// Its key, 64 hexadecimal digits; other users of this machine can see a command line, so prefer --key-file
-    #[arg(
-        long,
-        value_name = "HEX",
-        env = "LARDER_CAMERA_KEY",
-        hide_env_values = true,
-        required_unless_present = "key_file"
-    )]
-    pub key: Option<String>,
-    /// A file with its key
-    #[arg(long, value_name = "FILE", conflicts_with = "key")]
-    pub key_file: Option<PathBuf>,
+    /// Its key.
+    #[command(flatten)]
+    pub key: KeyArgs,
     /// Where the hub takes cameras, host or host:port
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
     pub link: String,
@@ -65,6 +56,40 @@ pub struct SimulateArgs {
     /// What goes wrong.
     #[command(flatten)]
     pub faults: FaultArgs,
+}
+
+/// A camera's key.
+#[derive(Args, Clone)]
+pub struct KeyArgs {
+    /// The camera's key, 64 hexadecimal digits; other users of this machine can see a command line, so prefer
+    /// --key-file
+    #[arg(long, value_name = "HEX", env = "LARDER_CAMERA_KEY", hide_env_values = true)]
+    pub key: Option<String>,
+    /// A file with the camera's key
+    #[arg(long, value_name = "FILE", conflicts_with = "key")]
+    pub key_file: Option<PathBuf>,
+}
+
+impl fmt::Debug for KeyArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyArgs").field("key_file", &self.key_file).finish_non_exhaustive()
+    }
+}
+
+impl KeyArgs {
+    /// The key.
+    ///
+    /// # Errors
+    ///
+    /// None was given, or it or its file is no key.
+    pub fn key(&self) -> Result<[u8; KEY_LEN], Failure> {
+        let key = match (&self.key, &self.key_file) {
+            (Some(key), _) => key.clone(),
+            (None, Some(file)) => fs::read_to_string(file).map_err(|source| Failure::file(file, source))?,
+            (None, None) => return Err(Failure::Usage("give the camera's key: --key or --key-file".to_owned())),
+        };
+        key_from_hex(key.trim()).ok_or_else(|| Failure::Usage("a camera's key is 64 hexadecimal digits".to_owned()))
+    }
 }
 
 /// What goes wrong, on request.
@@ -106,13 +131,7 @@ impl SimulateArgs {
     ///
     /// The key or its file is no key, or there is nothing at `--from`.
     pub fn options(self, camera: CameraId) -> Result<Options, Failure> {
-        let key = match (&self.key, &self.key_file) {
-            (Some(key), _) => key.clone(),
-            (None, Some(file)) => fs::read_to_string(file).map_err(|source| Failure::file(file, source))?,
-            (None, None) => return Err(Failure::Usage("give --key or --key-file".to_owned())),
-        };
-        let key = key_from_hex(key.trim())
-            .ok_or_else(|| Failure::Usage("a camera's key is 64 hexadecimal digits".to_owned()))?;
+        let key = self.key.key()?;
         let source = match self.from {
             None => Source::Scene,
             Some(path) => match fs::metadata(&path) {
@@ -136,7 +155,7 @@ impl SimulateArgs {
             reconnect: !self.once,
             seed: self.seed,
             zone: TimeZone::system(),
-            ..Options::new(with_port(&self.link), camera, key)
+            ..Options::new(with_port(&self.link, PORT), camera, key)
         })
     }
 }
@@ -159,14 +178,14 @@ pub fn key_from_hex(text: &str) -> Option<[u8; KEY_LEN]> {
     Some(key)
 }
 
-/// `[::1]`, `::1`, `pi.local` and `10.0.0.7` get the camera link's port.
-fn with_port(address: &str) -> String {
+/// `[::1]`, `::1`, `pi.local` and `10.0.0.7` get that port.
+pub(crate) fn with_port(address: &str, port: u16) -> String {
     let colons = address.matches(':').count();
     match (address.ends_with(']'), colons) {
-        (true, _) | (_, 0) => format!("{address}:{PORT}"),
+        (true, _) | (_, 0) => format!("{address}:{port}"),
         (_, 1) => address.to_owned(),
         _ if address.starts_with('[') => address.to_owned(),
-        _ => format!("[{address}]:{PORT}"),
+        _ => format!("[{address}]:{port}"),
     }
 }
 
@@ -186,7 +205,8 @@ fn share(text: &str) -> Result<f64, String> {
     share.ok_or_else(|| format!("\"{text}\" is not 0 to 1"))
 }
 
-fn stall(text: &str) -> Result<Stall, String> {
+/// `EVERY:LASTS`.
+pub(crate) fn stall(text: &str) -> Result<Stall, String> {
     let (every, lasts) = pair(text)?;
     Ok(Stall { every: units::duration(every)?, lasts: units::duration(lasts)? })
 }
@@ -263,7 +283,7 @@ mod tests {
             ("[::1]", "[::1]:7440"),
             ("[::1]:99", "[::1]:99"),
         ] {
-            assert_eq!(with_port(given), dialled);
+            assert_eq!(with_port(given, 7440), dialled);
         }
     }
 }

@@ -44,7 +44,12 @@ pub async fn execute(
     summary(&report.map_err(explain)?, out)
 }
 
-async fn look_up(name: &str, hub: &Hub) -> Result<CameraId, Failure> {
+/// The id of a camera of that name.
+///
+/// # Errors
+///
+/// The hub knows none, or goes away.
+pub(crate) async fn look_up(name: &str, hub: &Hub) -> Result<CameraId, Failure> {
     let camera = hub.cameras().get_camera(quick(GetCameraRequest { camera: name.to_owned() })).await?.into_inner();
     camera.id.parse().map_err(|error| Failure::Other(format!("the hub's camera id \"{}\" is none: {error}", camera.id)))
 }

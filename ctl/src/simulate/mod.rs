@@ -12,6 +12,7 @@
 mod args;
 mod backoff;
 mod camera;
+mod climate;
 mod command;
 mod faults;
 mod folder;
@@ -34,14 +35,18 @@ use larder_proto::wire::{
     camera::{AckResult, KEY_LEN, Size},
 };
 
-pub use args::{FaultArgs, SimulateArgs, key_from_hex, starts};
+pub use args::{FaultArgs, KeyArgs, SimulateArgs, key_from_hex, starts};
+pub(crate) use args::{stall, with_port};
 pub use camera::run;
+pub use climate::Climate;
 pub use command::execute;
+pub(crate) use command::look_up;
 pub use faults::{ClockStep, Faults, Stall};
 pub use link::{Dial, Link, LinkError};
 pub use pictures::SourceError;
 pub(crate) use scene::Dice;
 pub use scene::{Scene, View};
+pub(crate) use thermometer::open as datagram_socket;
 
 use camera::Camera;
 

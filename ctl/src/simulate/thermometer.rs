@@ -105,7 +105,8 @@ impl Thermometer {
     }
 }
 
-async fn open(to: &str) -> Option<UdpSocket> {
+/// A socket whose datagrams go there. `None` when there is no such address.
+pub(crate) async fn open(to: &str) -> Option<UdpSocket> {
     let to = lookup_host(to).await.ok()?.next()?;
     let any: SocketAddr =
         if to.is_ipv4() { (Ipv4Addr::UNSPECIFIED, 0).into() } else { (Ipv6Addr::UNSPECIFIED, 0).into() };

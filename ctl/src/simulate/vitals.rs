@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use larder_proto::wire::camera::{MilliCelsius, Reading, ResetReason, Telemetry};
 
+use super::climate::Climate;
+
 /// How often the thermometer is read, as a real board does.
 const READING_INTERVAL: Duration = Duration::from_secs(30);
 
@@ -61,19 +63,13 @@ pub(super) fn reading(number: u32) -> Reading {
         index: 0,
         seq: number.saturating_add(1),
         t_us: u64::try_from(at.as_micros()).unwrap_or(u64::MAX),
-        value: Some(fridge(at)),
+        value: Some(Climate::fridge().at(at)),
         error_count: 0,
     }
 }
 
-/// A compressor's slow swing around 5 °C, in a DS18B20's steps of a sixteenth of a degree.
-fn fridge(uptime: Duration) -> MilliCelsius {
-    let swing = 1.6 * (uptime.as_secs_f64() / 420.0).sin();
-    MilliCelsius(whole((5.0 + swing) * 16.0) * 1000 / 16)
-}
-
 #[expect(clippy::cast_possible_truncation, reason = "a float to integer cast saturates")]
-fn whole(value: f64) -> i32 {
+pub(super) fn whole(value: f64) -> i32 {
     value as i32
 }
 

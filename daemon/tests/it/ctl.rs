@@ -123,6 +123,14 @@ async fn the_demo_shows_a_camera_prints_what_to_do_and_stops_whole() {
                 (all.recordings.iter().filter(|one| one.fragments > 0).count() >= round).then_some(())
             })
             .await;
+            let clients = Clients::new(over_socket(&socket).await);
+            until("temperatures of the camera and of the freezer", || async {
+                let request = pb::ListSensorsRequest::default();
+                let sensors = clients.temperatures.clone().list_sensors(request).await.ok()?.into_inner().sensors;
+                let fresh = sensors.iter().filter(|sensor| sensor.state() == pb::SensorState::Fresh);
+                (fresh.map(|sensor| sensor.name.as_str()).eq(["freezer", "fridge"])).then_some(())
+            })
+            .await;
             stop.cancel();
         };
         let (ended, ()) = tokio::join!(demo, look);

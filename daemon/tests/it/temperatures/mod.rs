@@ -9,7 +9,7 @@ use larder_proto::{pb, wire::CameraId};
 use crate::support::{Clients, until};
 
 /// A sensor of that name for a camera's first probe.
-async fn sensor(clients: &Clients, name: &str, camera: CameraId) -> pb::Sensor {
+pub(crate) async fn sensor(clients: &Clients, name: &str, camera: CameraId) -> pb::Sensor {
     use pb::sensor_source::{CameraProbe, Source};
     let probe = Source::Probe(CameraProbe { camera_id: camera.to_string(), index: 0 });
     let source = Some(pb::SensorSource { source: Some(probe) });

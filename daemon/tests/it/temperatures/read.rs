@@ -115,3 +115,49 @@ async fn a_person_adopts_a_thermometer_and_reads_it() {
     assert!(done(&["sensor", "list"]).await.contains("no sensors yet"));
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn simulated_thermometers_are_heard_and_what_is_wrong_with_them_is_told() {
+    let hub = Hub::start().await;
+    let state = hub.state().to_str().unwrap().to_owned();
+    let to = hub.addresses().thermometers.to_string();
+    let done = async |words: &[&str]| {
+        let (ended, text) = larderctl(&state, words).await;
+        ended.unwrap_or_else(|failure| panic!("{words:?}: {failure}"));
+        text
+    };
+    let key = hub.state().join("fridge.key");
+    let key = key.to_str().unwrap();
+    done(&["camera", "add", "fridge", "--key-file", key]).await;
+    done(&["sensor", "add", "top", "--probe", "fridge:1"]).await;
+    done(&["sensor", "add", "freezer", "--text", "127.0.0.1=board"]).await;
+
+    let probe = ["sensor", "simulate", "--probe", "fridge:1", "--key-file", key, "--to", &to];
+    let said = done(&[&probe[..], &["--every", "1s", "--count", "3", "--replay", "0s:1h"]].concat()).await;
+    assert!(said.ends_with("and 2 old datagrams again\n"), "{said}");
+    let text = ["sensor", "simulate", "--text", "board", "--to", &to, "--mean", "-18", "--every", "1s"];
+    let said = done(&[&text[..], &["--count", "1", "--power-on", "0s:1h", "--json"]].concat()).await;
+    assert!(said.contains("power_on"), "{said}");
+    let sensor_is = async |name: &str, state: &str| {
+        until(&format!("{name} to be {state}"), || async {
+            let shown = done(&["sensor", "show", name, "--json"]).await;
+            (serde_json::from_str::<serde_json::Value>(&shown).unwrap()["state"] == state).then_some(())
+        })
+        .await;
+    };
+    sensor_is("freezer", "failed").await;
+    // A board's next reading comes no sooner than its probe can measure.
+    tokio::time::sleep(Duration::from_millis(800)).await;
+    done(&[&text[..], &["--count", "2"]].concat()).await;
+    sensor_is("freezer", "fresh").await;
+    until("the rows", || async {
+        let shown = [done(&["temperature", "show", "top"]).await, done(&["temperature", "show", "freezer"]).await];
+        (shown[0].contains("3 readings") && shown[1].contains("2 readings")).then_some(())
+    })
+    .await;
+    let shown = done(&["temperature", "list", "--json"]).await;
+    let sensors: serde_json::Value = serde_json::from_str(&shown).unwrap();
+    let celsius = |number: usize| sensors[number]["latest"]["celsius"].as_f64().unwrap();
+    assert!((-19.5..-16.5).contains(&celsius(0)) && (3.0..6.5).contains(&celsius(1)), "{shown}");
+    hub.stop().await;
+}
