@@ -176,6 +176,7 @@ impl Shared {
                 recorder,
                 hub: self.hub.clone(),
                 name: Arc::new(move |camera| names.get(camera).map(|camera| camera.name.clone())),
+                sensors: watch::sensors(built),
                 measure: watch::measure(self, built, parts.clone()),
             },
             parts,

@@ -7,8 +7,10 @@ use metrics::gauge;
 
 use super::serve::{Built, Shared};
 use crate::{
+    http::metrics::SensorNow,
     parts::{Parts, Recent},
     system,
+    temperatures::Sensor,
 };
 
 /// What the listeners tell of themselves.
@@ -39,6 +41,18 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
         ("certificates", Box::new(move || certs.trouble())),
         ("clock", Box::new(move || clock.trouble())),
     ])
+}
+
+/// What each sensor reads at this moment.
+pub(super) fn sensors(built: &Built) -> Arc<dyn Fn() -> Vec<SensorNow> + Send + Sync> {
+    let temperatures = built.temperatures.clone();
+    let now = move |sensor: Arc<Sensor>| SensorNow {
+        state: temperatures.state(sensor.id),
+        latest: temperatures.latest(sensor.id),
+        sensor,
+    };
+    let temperatures = built.temperatures.clone();
+    Arc::new(move || temperatures.all().into_iter().map(&now).collect())
 }
 
 /// Sets the gauges of what is so at this moment.

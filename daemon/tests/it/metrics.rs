@@ -4,11 +4,15 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
+    time::Duration,
 };
 
 use larder_proto::pb;
 
-use crate::support::{Answer, Hub, get_with, simulated, until};
+use crate::{
+    support::{Answer, Hub, get_with, simulated, until},
+    temperatures::sensor,
+};
 
 /// One metric of a page.
 #[derive(Debug, Default)]
@@ -107,8 +111,9 @@ async fn the_metrics_are_those_of_the_documentation_and_tell_what_happens() {
     let hub = Hub::start().await;
     let token = hub.token("prometheus", pb::Role::Viewer).await;
     let (camera, key) = hub.add_named("fridge").await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
     let id = camera.to_string();
+    let sensor = sensor(&hub.clients, "shelf", camera).await.id;
+    let (stop, task) = simulated(&hub, camera, key, |options| options.telemetry = Some(Duration::from_secs(1)));
     // A wrong key, a request without credentials, a call that is refused, a page that is not there.
     let (other, _) = simulated(&hub, camera, [7; 32], |_| {});
     let _ = get_with(hub.http(), "/metrics", &[]).await;
@@ -119,7 +124,9 @@ async fn the_metrics_are_those_of_the_documentation_and_tell_what_happens() {
         let page = scrape(&hub, &token).await;
         let recorded = value(&page, "larder_recorder_fragments_total", &[]).unwrap() >= 1.0;
         let refused = value(&page, "larder_camera_connections_refused_total", &[("reason", "unproven")]).is_some();
-        (recorded && refused && value(&page, "larder_camera_online", &[("camera", &id)]) == Some(1.0)).then_some(page)
+        let read = value(&page, "larder_sensor_fresh", &[("sensor", &sensor)]) == Some(1.0);
+        let online = value(&page, "larder_camera_online", &[("camera", &id)]) == Some(1.0);
+        (recorded && refused && read && online).then_some(page)
     })
     .await;
     other.cancel();
@@ -142,6 +149,9 @@ async fn the_metrics_are_those_of_the_documentation_and_tell_what_happens() {
         assert!(found.is_some_and(|found| found >= least), "{name} {labels:?} is {found:?}");
     };
     at_least("larder_camera_info", &[("camera", &id), ("name", "fridge")], 1.0);
+    at_least("larder_sensor_info", &[("sensor", &sensor), ("name", "shelf"), ("camera", &id)], 1.0);
+    at_least("larder_sensor_celsius", &[("sensor", &sensor)], 3.0);
+    at_least("larder_sensor_newest_reading_timestamp_seconds", &[("sensor", &sensor)], 1.7e9);
     at_least("larder_camera_frames_total", &[("camera", &id)], 1.0);
     at_least("larder_camera_recording", &[("camera", &id)], 1.0);
     at_least("larder_camera_recording_lag_seconds", &[("camera", &id)], 0.0);

@@ -104,6 +104,14 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_disk_size_bytes", &[], "bytes of the recordings' file system"),
     gauge("larder_disk_floor_bytes", &[], "bytes that are kept free; below, recording stops"),
     // Temperatures.
+    gauge(
+        "larder_sensor_info",
+        &["sensor", "name", "camera"],
+        "always 1; its labels give a sensor's name and its camera",
+    ),
+    gauge("larder_sensor_celsius", &["sensor"], "the newest reading, while it is fresh"),
+    gauge("larder_sensor_fresh", &["sensor"], "1 while readings come and the probe works"),
+    gauge("larder_sensor_newest_reading_timestamp_seconds", &["sensor"], "when the newest reading was captured"),
     counter("larder_readings_written_total", &[], "readings that became rows"),
     gauge("larder_readings_waiting", &[], "readings that wait to be written to the database"),
     counter("larder_readings_dropped_total", &["reason"], "readings lost: the queue was full, or the disk hung"),

@@ -3,6 +3,7 @@
 mod cameras;
 pub mod catalogue;
 mod process;
+mod sensors;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -13,6 +14,8 @@ use axum::{Router, extract::State, response::IntoResponse, routing::get};
 use http::header;
 use larder_proto::wire::CameraId;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+
+pub use sensors::SensorNow;
 
 use crate::hub::{Hub, Snapshot};
 
@@ -37,6 +40,8 @@ pub struct Metrics {
     pub hub: Hub,
     /// What a camera is called.
     pub name: Arc<dyn Fn(CameraId) -> Option<String> + Send + Sync>,
+    /// The thermometers now; it must not wait.
+    pub sensors: Arc<dyn Fn() -> Vec<SensorNow> + Send + Sync>,
     /// Sets the gauges that are read when somebody looks; it must not wait.
     pub measure: Arc<dyn Fn() + Send + Sync>,
 }
@@ -83,7 +88,8 @@ async fn render(State(metrics): State<Metrics>) -> impl IntoResponse {
             (camera, name)
         })
         .collect();
-    let mut text = metrics.recorder.render() + &cameras::render(&named) + &process::render();
+    let sensors = sensors::render(&(metrics.sensors)());
+    let mut text = metrics.recorder.render() + &cameras::render(&named) + &sensors + &process::render();
     text += &catalogue::declarations(&text);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text)
 }

@@ -38,6 +38,7 @@ fn whole(ready: bool) -> Router {
             recorder: page::install().expect("a recorder"),
             hub,
             name: Arc::new(|_| None),
+            sensors: Arc::new(Vec::new),
             measure: Arc::new(|| {}),
         },
         authority: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
