@@ -12,7 +12,7 @@ use crate::{
     profile::{self, Profiles},
     recording, sensor, simulate, system,
     target::TargetArgs,
-    temperature, token,
+    temperature, token, trace,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission; of status also: 5 a part is not ready.";
@@ -101,6 +101,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Camera(camera::Command::Simulate(args)) if !args.needs_hub() => {
             simulate::execute(*args, None, out, stop).await
         }
+        Command::Camera(camera::Command::Trace(args)) => trace::run(args, out, stop).await,
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Sensor(sensor::Command::Simulate(args)) if !args.needs_hub() => {

@@ -32,6 +32,7 @@ pub mod system;
 pub mod target;
 pub mod temperature;
 pub mod token;
+pub mod trace;
 pub mod units;
 pub mod when;
 

@@ -333,6 +333,29 @@ class LinkTest(unittest.TestCase):
                 self.camera(line, "--version", "1.0.0")
                 self.assertIn("did not keep", refused.result(timeout=ANSWER_SECONDS))
 
+    def test_a_session_can_be_captured_and_read(self):
+        line, port = self.daemon.add("traced"), free_port()
+        with tempfile.TemporaryDirectory() as folder:
+            capture = pathlib.Path(folder) / "session"
+            hub = f"127.0.0.1:{self.daemon.ports['camera_link.address']}"
+            words = [LARDERCTL, "--json", "camera", "trace"]
+            trace = subprocess.Popen([*words, "--listen", f"127.0.0.1:{port}", "--to", hub, "--capture", capture],
+                                     stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
+            self.addCleanup(trace.kill)
+            camera = self.camera(re.sub(r"hub=\S+", f"hub=127.0.0.1:{port}", line), "--frames", "10")
+            self.assertEqual(camera.process.wait(timeout=ANSWER_SECONDS), 0)
+            told = []
+            while not told or told[-1]["kind"] != "Bye":
+                told.append(json.loads(trace.stdout.readline()))
+            trace.send_signal(signal.SIGINT)
+            trace.wait(timeout=ANSWER_SECONDS)
+            self.assertEqual([(said["side"], said["kind"]) for said in told[:4]], [
+                ("camera", "Hello"), ("hub", "Challenge"), ("camera", "Auth"), ("hub", "Welcome")])
+            frames = [said for said in told if said["kind"] == "Frame"]
+            self.assertEqual((len(frames), {said["has_mac"] for said in frames}), (10, {True}))
+            read = subprocess.run([*words, capture], check=True, capture_output=True, text=True).stdout
+            self.assertEqual([json.loads(line) for line in read.splitlines()][:len(told)], told)
+
     def test_the_core_as_xtensa_code_proves_itself_and_sends(self):
         with tempfile.TemporaryDirectory() as folder:
             pathlib.Path(folder, "line").write_text(self.daemon.add("xtensa"))

@@ -21,6 +21,7 @@ use crate::{
     client::{Hub, long, quick},
     profile::write_private,
     simulate::{self, SimulateArgs},
+    trace::{self, TraceArgs},
 };
 
 pub use control::{Control, ControlArgs};
@@ -67,6 +68,8 @@ pub enum Command {
     Watch(WatchArgs),
     /// Save the newest picture
     Snapshot(SnapshotArgs),
+    /// Stand between a camera and its hub and tell what they say to each other
+    Trace(TraceArgs),
     /// Be a camera: send a drawn fridge, a folder of pictures or a video
     Simulate(Box<SimulateArgs>),
 }
@@ -127,6 +130,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
         Command::Update(args) => firmware::update(hub, args, out).await,
         Command::Watch(args) => watch::watch(hub, args, out, stop).await,
         Command::Snapshot(args) => snapshot::snapshot(hub, args, out).await,
+        Command::Trace(args) => trace::run(args, out, stop).await,
         Command::Simulate(args) => simulate::execute(*args, Some(hub), out, stop).await,
     }
 }
