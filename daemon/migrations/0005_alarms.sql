@@ -63,21 +63,23 @@ CREATE TABLE alarm_pending (
 );
 
 CREATE TABLE alarm_deliveries (
-    id              bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    -- Version 7: sorts by time.
+    id              uuid PRIMARY KEY,
     alarm_id        uuid NOT NULL REFERENCES alarms (id) ON DELETE CASCADE,
     channel_id      uuid NOT NULL REFERENCES alarm_channels (id) ON DELETE CASCADE,
     occasion        text NOT NULL CHECK (occasion IN ('raised', 'repeated', 'cleared')),
-    -- What is sent, as it was when it happened.
+    -- What is sent, as it was when it happened: JSON.
     message         text NOT NULL,
-    created_at      timestamptz NOT NULL DEFAULT now(),
+    created_at      timestamptz NOT NULL,
     finished_at     timestamptz,
     delivered       boolean,
     attempts        integer NOT NULL DEFAULT 0,
-    next_attempt_at timestamptz NOT NULL DEFAULT now(),
+    next_attempt_at timestamptz NOT NULL,
     error           text
 );
-CREATE INDEX alarm_deliveries_waiting ON alarm_deliveries (next_attempt_at) WHERE finished_at IS NULL;
-CREATE INDEX alarm_deliveries_by_alarm ON alarm_deliveries (alarm_id);
+CREATE INDEX alarm_deliveries_waiting ON alarm_deliveries (created_at, id) WHERE finished_at IS NULL;
+CREATE INDEX alarm_deliveries_by_alarm ON alarm_deliveries (alarm_id, id);
+CREATE INDEX alarm_deliveries_by_channel ON alarm_deliveries (channel_id);
 
 CREATE TRIGGER alarm_rules_changed AFTER INSERT OR UPDATE OR DELETE ON alarm_rules
     FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('alarms');
@@ -85,5 +87,3 @@ CREATE TRIGGER alarm_rule_channels_changed AFTER INSERT OR DELETE ON alarm_rule_
     FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('alarms');
 CREATE TRIGGER alarm_channels_changed AFTER INSERT OR UPDATE OR DELETE ON alarm_channels
     FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('alarms');
-CREATE TRIGGER alarm_deliveries_made AFTER INSERT ON alarm_deliveries
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('alarm_deliveries');

@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{access, certs, db, http, ingest, recorder, rpc, temperatures};
+use crate::{access, alarms, certs, db, http, ingest, mqtt, recorder, rpc, temperatures};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -26,6 +26,8 @@ pub struct Config {
     pub grpc: rpc::Config,
     pub tls: certs::Config,
     pub access: access::Config,
+    pub alarms: alarms::Config,
+    pub mqtt: mqtt::Config,
 }
 
 /// Why there is no usable configuration.
@@ -95,6 +97,7 @@ impl Config {
             self.grpc.check(),
             self.tls.check(),
             self.access.check(),
+            self.mqtt.check(),
         ]
         .concat();
         if complaints.is_empty() { Ok(()) } else { Err(Error::Values(complaints)) }
@@ -145,6 +148,8 @@ mod tests {
             ("grpc", keys(&full.grpc)),
             ("tls", keys(&full.tls)),
             ("access", keys(&full.access)),
+            ("alarms", keys(&full.alarms)),
+            ("mqtt", keys(&full.mqtt)),
         ] {
             let shown: Vec<&String> = shown[table].as_table().unwrap().keys().collect();
             let missing: Vec<_> = keys.iter().filter(|key| !shown.contains(key)).collect();
@@ -156,6 +161,7 @@ mod tests {
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
         assert_eq!(format!("{:?}", Config::default().temperatures), format!("{:?}", example.temperatures));
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
+        assert_eq!(format!("{:?}", Config::default().mqtt), format!("{:?}", example.mqtt));
         assert_eq!(format!("{:?}", Config::default().thermometers), format!("{:?}", example.thermometers));
     }
 

@@ -49,7 +49,8 @@ impl Part {
     }
 }
 
-type Ask = Box<dyn Fn() -> Option<Trouble> + Send + Sync>;
+/// Asks what is the matter with a part; must not wait.
+pub type Ask = Box<dyn Fn() -> Option<Trouble> + Send + Sync>;
 
 /// Every part; clones share them.
 #[derive(Clone, Default)]

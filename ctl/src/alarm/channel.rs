@@ -259,7 +259,7 @@ struct Tested {
     answer: String,
 }
 
-async fn test(hub: &Hub, channel: String, out: &mut Out) -> Result<(), Failure> {
+pub(super) async fn test(hub: &Hub, channel: String, out: &mut Out) -> Result<(), Failure> {
     let working = out.working("sending");
     let request = TestAlarmChannelRequest { channel: channel.clone() };
     let answer = hub.alarms().test_alarm_channel(long(request)).await?.into_inner();
@@ -272,7 +272,7 @@ async fn test(hub: &Hub, channel: String, out: &mut Out) -> Result<(), Failure> 
 /// A delivery, for programs.
 #[derive(Serialize)]
 struct DeliveryView {
-    id: i64,
+    id: String,
     alarm_id: String,
     channel: String,
     occasion: String,

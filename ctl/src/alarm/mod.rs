@@ -47,6 +47,11 @@ pub enum Command {
     /// Who is told: add, change, test and remove channels
     #[command(subcommand)]
     Channel(ChannelCommand),
+    /// Send a test message through a channel now, once, and tell how that went
+    Test {
+        /// The channel's name or id
+        channel: String,
+    },
     /// List what was sent and what waits, the newest first
     Deliveries(DeliveriesArgs),
 }
@@ -75,6 +80,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
         Command::Ack { alarm } => list::acknowledge(hub, alarm, out).await,
         Command::Watch => watch::watch(hub, out, stop).await,
         Command::Rule(command) => rule::run(hub, *command, out).await,
+        Command::Test { channel } => channel::test(hub, channel, out).await,
         Command::Channel(command) => channel::run(hub, command, out).await,
         Command::Deliveries(args) => channel::deliveries(hub, args, out).await,
     }

@@ -8,12 +8,15 @@ use std::{
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use tokio::{
-    sync::broadcast::{self, error::RecvError},
+    sync::{
+        broadcast::{self, error::RecvError},
+        watch,
+    },
     time::{Instant, MissedTickBehavior},
 };
 
 use super::{
-    Alarm, AlarmId, Error, Occasion, RuleId, Tell,
+    Alarm, AlarmId, Channels, Error, Occasion, RuleId,
     board::{Board, Change, Now, Pending},
     directory::Directory,
     engine::{Moment, State},
@@ -50,7 +53,7 @@ pub struct Deps {
     /// What is watched.
     pub sources: Sources,
     /// Who tells people.
-    pub tell: Arc<dyn Tell>,
+    pub channels: Channels,
 }
 
 /// Why alarms can't be watched for.
@@ -73,7 +76,7 @@ struct Inner {
     watch: Watch,
     clock: Clock,
     events: Events,
-    tell: Arc<dyn Tell>,
+    channels: Channels,
     changes: broadcast::Sender<Alarm>,
     started: Instant,
 }
@@ -109,7 +112,7 @@ impl Alarms {
             watch: Watch::new(deps.sources),
             clock: deps.clock,
             events: deps.events,
-            tell: deps.tell,
+            channels: deps.channels,
             changes: broadcast::Sender::new(BACKLOG),
             started: Instant::now(),
         }));
@@ -138,6 +141,11 @@ impl Alarms {
     /// The rule with that id or name.
     pub fn find_rule(&self, id_or_name: &str) -> Option<Arc<Rule>> {
         self.0.rules.find(id_or_name)
+    }
+
+    /// Counts the changes of rules; marked changed at each.
+    pub fn rule_changes(&self) -> watch::Receiver<u64> {
+        self.0.rules.changes()
     }
 
     pub(super) fn state(&self, rule: RuleId) -> State {
@@ -261,7 +269,7 @@ impl Alarms {
             self.0.rows.alarm(&alarm);
             if let Some(occasion) = occasion {
                 self.log(&alarm, occasion);
-                self.0.tell.tell(&alarm, occasion, &channels);
+                self.0.channels.tell(&alarm, occasion, &channels);
                 let raised = u32::try_from(board.raised().len()).unwrap_or(u32::MAX);
                 metrics::gauge!("larder_alarms_raised").set(f64::from(raised));
             }

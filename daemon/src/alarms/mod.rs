@@ -9,6 +9,7 @@
 
 mod board;
 mod cause;
+pub mod channels;
 mod directory;
 mod engine;
 mod handle;
@@ -30,16 +31,17 @@ use larder_proto::wire::{CameraId, camera::MilliCelsius};
 use thiserror::Error;
 use uuid::Uuid;
 
+pub use channels::{Channels, Config};
 pub use handle::{Alarms, Deps, StartError};
 pub use message::Message;
 pub use rule::{Condition, Rate, Rule, Threshold};
 pub use service::{Parts, Service};
-pub use store::keep;
 pub use watch::Sources;
 
 use crate::{
     db,
     outcome::{Kind, Refusal},
+    secrets,
     temperatures::SensorId,
 };
 
@@ -158,26 +160,6 @@ impl Occasion {
     }
 }
 
-/// Tells people. Implemented by the channels.
-pub trait Tell: Send + Sync {
-    /// Tells of an alarm through these channels; through all when none is named. Never waits.
-    fn tell(&self, alarm: &Alarm, occasion: Occasion, channels: &[ChannelId]);
-
-    /// The channel with that id or name.
-    fn find(&self, id_or_name: &str) -> Option<ChannelId>;
-}
-
-/// Tells nobody: alarms are on the pages and in the log alone.
-pub struct Nobody;
-
-impl Tell for Nobody {
-    fn tell(&self, _: &Alarm, _: Occasion, _: &[ChannelId]) {}
-
-    fn find(&self, _: &str) -> Option<ChannelId> {
-        None
-    }
-}
-
 /// What is wrong with a field: its path and why.
 type FieldError = (String, String);
 
@@ -202,6 +184,18 @@ pub enum Error {
     /// What a rule names was removed meanwhile.
     #[error("what the rule names was removed meanwhile ({0})")]
     Gone(String),
+    /// No channel has that id or name.
+    #[error("no such alarm channel {0:?}")]
+    NoSuchChannel(String),
+    /// Another channel has that name.
+    #[error("there is an alarm channel {0:?} already")]
+    ChannelNameTaken(String),
+    /// A test message did not get through.
+    #[error("channel {0:?} did not take it: {1}")]
+    NotSent(String, String),
+    /// The hub can make or seal no secret.
+    #[error(transparent)]
+    Secret(#[from] secrets::Error),
     /// Fields are wrong.
     #[error("the request is wrong")]
     Fields(Vec<FieldError>),
@@ -213,9 +207,10 @@ pub enum Error {
 impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         let kind = match error {
-            Error::NoSuchRule(_) | Error::NoSuchAlarm(_) => Kind::NotFound,
-            Error::NotRaised(_) | Error::Over(_) | Error::Gone(_) => Kind::FailedPrecondition,
-            Error::NameTaken(_) => Kind::AlreadyExists,
+            Error::NoSuchRule(_) | Error::NoSuchAlarm(_) | Error::NoSuchChannel(_) => Kind::NotFound,
+            Error::NotRaised(_) | Error::Over(_) | Error::Gone(_) | Error::NotSent(..) => Kind::FailedPrecondition,
+            Error::NameTaken(_) | Error::ChannelNameTaken(_) => Kind::AlreadyExists,
+            Error::Secret(error) => return Self::internal(error),
             Error::Fields(fields) => return Self::fields(fields),
             Error::Database(error) => return error.into(),
         };

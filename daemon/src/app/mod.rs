@@ -7,6 +7,7 @@
 mod descriptors;
 mod follow;
 mod serve;
+mod tellers;
 mod watch;
 
 use std::{
@@ -24,7 +25,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::{Access, Accounts},
-    alarms::{self, Alarms},
+    alarms,
     cameras::{self, Directory},
     certs::{self, Certs},
     clock::Clock,
@@ -44,6 +45,7 @@ use crate::{
     temperatures::{self, Temperatures},
 };
 use serve::{Built, Shared};
+use tellers::Tellers;
 
 /// Everything must end within this: systemd's own limit is 90 s, a person's patience is shorter.
 const GRACE: Duration = Duration::from_secs(20);
@@ -178,7 +180,8 @@ impl App {
         )
         .await?;
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
-        let (alarms, tell) = start_alarms(&db, &clock, &events, &watchers, watched).await?;
+        let tellers = Tellers { config: &config, db: &db, key: &hub_key, clock: &clock, tasks: &watchers };
+        let (alarms, channels, mqtt) = tellers.start(&events, watched).await?;
         let doors = Doors {
             config: &config,
             state: &state,
@@ -205,7 +208,7 @@ impl App {
             watchers: watchers.clone(),
             background: background.clone(),
         };
-        let built = Built { camera_store, accounts, temperatures, alarms, tell, ingest, recorder, db };
+        let built = Built { camera_store, accounts, temperatures, alarms, channels, mqtt, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;
@@ -255,26 +258,6 @@ impl App {
         tracing::info!("stopped");
         overran.is_empty()
     }
-}
-
-/// Alarms, and who tells of them.
-async fn start_alarms(
-    db: &Db,
-    clock: &Clock,
-    events: &Events,
-    tasks: &Tasks,
-    sources: alarms::Sources,
-) -> Result<(Alarms, Arc<dyn alarms::Tell>), alarms::StartError> {
-    let tell: Arc<dyn alarms::Tell> = Arc::new(alarms::Nobody);
-    let deps = alarms::Deps {
-        db: db.clone(),
-        clock: clock.clone(),
-        events: events.clone(),
-        tasks: tasks.clone(),
-        sources,
-        tell: Arc::clone(&tell),
-    };
-    Ok((Alarms::start(deps).await?, tell))
 }
 
 impl Places {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     access::{self, Access, Accounts},
-    alarms::{self, Alarms},
+    alarms::{self, Alarms, Channels},
     cameras::{self, Directory},
     certs::{Alpn, Certs},
     clock::Clock,
@@ -24,6 +24,7 @@ use crate::{
     },
     hub::Hub,
     ingest::Ingest,
+    mqtt,
     parts::{Parts, Recent},
     recorder::Recorder,
     recordings, rpc, system,
@@ -67,7 +68,8 @@ pub(super) struct Built {
     pub(super) accounts: Accounts,
     pub(super) temperatures: Temperatures,
     pub(super) alarms: Alarms,
-    pub(super) tell: Arc<dyn alarms::Tell>,
+    pub(super) channels: Channels,
+    pub(super) mqtt: Option<mqtt::Client>,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
     pub(super) db: Db,
@@ -133,7 +135,7 @@ impl Shared {
             }),
             alarms: alarms::Service::new(alarms::Parts {
                 alarms: built.alarms.clone(),
-                tell: Arc::clone(&built.tell),
+                channels: built.channels.clone(),
                 temperatures: built.temperatures.clone(),
                 cameras: self.directory.clone(),
                 clock: self.clock.clone(),

@@ -8,7 +8,7 @@ use metrics::gauge;
 use super::serve::{Built, Shared};
 use crate::{
     http::metrics::SensorNow,
-    parts::{Parts, Recent},
+    parts::{Ask, Parts, Recent},
     system,
     temperatures::Sensor,
 };
@@ -29,7 +29,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
     let temperatures = built.temperatures.clone();
     let Troubles { http, https, grpc, socket } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
-    Parts::new(vec![
+    let mut parts: Vec<(&'static str, Ask)> = vec![
         ("database", Box::new(move || db.trouble())),
         ("recorder", Box::new(move || recorder.status().trouble)),
         ("temperatures", Box::new(move || temperatures.trouble())),
@@ -40,7 +40,11 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
         ("socket", Box::new(move || socket.ask())),
         ("certificates", Box::new(move || certs.trouble())),
         ("clock", Box::new(move || clock.trouble())),
-    ])
+    ];
+    if let Some(mqtt) = built.mqtt.clone() {
+        parts.push(("mqtt", Box::new(move || mqtt.trouble())));
+    }
+    Parts::new(parts)
 }
 
 /// What each sensor reads at this moment.

@@ -18,7 +18,7 @@ use crate::{
 /// Where the sensor's text would come from.
 const ADDRESS: &str = "192.0.2.7";
 
-async fn add_sensor(hub: &Hub, name: &str) -> String {
+pub(crate) async fn add_sensor(hub: &Hub, name: &str) -> String {
     let device = pb::sensor_source::TextDevice { address: ADDRESS.to_owned(), device: name.to_owned() };
     let source = pb::SensorSource { source: Some(pb::sensor_source::Source::Text(device)) };
     let sensor = pb::Sensor { name: name.to_owned(), source: Some(source), ..Default::default() };
@@ -26,7 +26,7 @@ async fn add_sensor(hub: &Hub, name: &str) -> String {
     hub.clients.temperatures.clone().create_sensor(request).await.unwrap().into_inner().id
 }
 
-fn hear(hub: &Hub, name: &str, celsius: f64) {
+pub(crate) fn hear(hub: &Hub, name: &str, celsius: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
     let value = MilliCelsius((celsius * 1000.0) as i32);
     let source = Source::Text { address: ADDRESS.parse::<IpAddr>().unwrap(), device: name.to_owned() };
@@ -39,7 +39,7 @@ fn seconds(seconds: i64) -> Option<prost_types::Duration> {
     Some(prost_types::Duration { seconds, nanos: 0 })
 }
 
-fn above(sensor: &str, after: i64) -> pb::AlarmCondition {
+pub(crate) fn above(sensor: &str, after: i64) -> pb::AlarmCondition {
     let threshold = alarm_condition::Threshold {
         sensor_id: sensor.to_owned(),
         celsius: 5.0,
@@ -49,7 +49,11 @@ fn above(sensor: &str, after: i64) -> pb::AlarmCondition {
     pb::AlarmCondition { condition: Some(alarm_condition::Condition::Above(threshold)) }
 }
 
-async fn add_rule(hub: &Hub, name: &str, condition: pb::AlarmCondition) -> Result<pb::AlarmRule, tonic::Status> {
+pub(crate) async fn add_rule(
+    hub: &Hub,
+    name: &str,
+    condition: pb::AlarmCondition,
+) -> Result<pb::AlarmRule, tonic::Status> {
     let rule =
         pb::AlarmRule { name: name.to_owned(), condition: Some(condition), hold: seconds(2), ..Default::default() };
     let request = pb::CreateAlarmRuleRequest { rule: Some(rule) };

@@ -20,6 +20,7 @@ const FOUNDATIONS: &[&str] = &[
     "repeats",
     "secrets",
     "tasks",
+    "trust",
 ];
 
 /// Files and folders that hold tests alone.

@@ -11,6 +11,7 @@
 mod abuse;
 mod alarms;
 mod camera;
+mod channels;
 mod ctl;
 mod database;
 mod flood;

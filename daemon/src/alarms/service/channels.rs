@@ -1,49 +1,97 @@
 //! Channels and deliveries.
 
+use std::{collections::BTreeMap, sync::Arc};
+
 use larder_proto::pb;
-use tonic::Status;
 
 use super::Service;
+use crate::{
+    alarms::{
+        AlarmId, Error,
+        channels::{self, Channel, Wanted},
+    },
+    outcome::Refusal,
+    pb_page,
+    pb_time::duration,
+};
 
-fn not_yet() -> Status {
-    Status::unimplemented("this hub has no alarm channels yet")
-}
-
-#[expect(clippy::unused_async, reason = "nothing is told yet")]
 impl Service {
-    pub(super) async fn create_channel(&self, _: pb::CreateAlarmChannelRequest) -> Result<pb::AlarmChannel, Status> {
-        Err(not_yet())
+    fn channel(&self, id_or_name: &str) -> Result<Arc<Channel>, Error> {
+        self.0.channels.find(id_or_name).ok_or_else(|| Error::NoSuchChannel(id_or_name.to_owned()))
     }
 
-    pub(super) async fn list_channels(
+    pub(super) async fn create_channel(&self, wanted: Option<&pb::AlarmChannel>) -> Result<pb::AlarmChannel, Refusal> {
+        let wanted = wanted.ok_or_else(|| Refusal::field("channel", "is not set"))?;
+        let wanted = channels::new_channel(wanted, self.0.channels.has_broker(), self.0.clock.now())?;
+        let channel = self.0.channels.insert(&wanted.channel).await?;
+        tracing::info!(alarm.channel = channel.name, "an alarm channel was added");
+        Ok(answer(&channel, &wanted))
+    }
+
+    pub(super) fn list_channels(
         &self,
-        _: pb::ListAlarmChannelsRequest,
-    ) -> Result<pb::ListAlarmChannelsResponse, Status> {
-        Err(not_yet())
+        request: &pb::ListAlarmChannelsRequest,
+    ) -> Result<pb::ListAlarmChannelsResponse, Refusal> {
+        let all = self.0.channels.all();
+        let (page, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
+        let channels = page.iter().map(|channel| channels::channel_message(channel)).collect();
+        Ok(pb::ListAlarmChannelsResponse { channels, next_page_token })
     }
 
-    pub(super) async fn update_channel(&self, _: pb::UpdateAlarmChannelRequest) -> Result<pb::AlarmChannel, Status> {
-        Err(not_yet())
-    }
-
-    pub(super) async fn delete_channel(
+    pub(super) async fn update_channel(
         &self,
-        _: pb::DeleteAlarmChannelRequest,
-    ) -> Result<pb::DeleteAlarmChannelResponse, Status> {
-        Err(not_yet())
+        request: pb::UpdateAlarmChannelRequest,
+    ) -> Result<pb::AlarmChannel, Refusal> {
+        let wanted = request.channel.ok_or_else(|| Refusal::field("channel", "is not set"))?;
+        let known = self.channel(&wanted.id)?;
+        let has_broker = self.0.channels.has_broker();
+        let wanted = channels::updated(&known, &wanted, request.update_mask.as_ref(), has_broker)?;
+        let channel = self.0.channels.update(&wanted.channel).await?;
+        tracing::info!(alarm.channel = channel.name, "an alarm channel was changed");
+        Ok(answer(&channel, &wanted))
     }
 
-    pub(super) async fn test_channel(
-        &self,
-        _: pb::TestAlarmChannelRequest,
-    ) -> Result<pb::TestAlarmChannelResponse, Status> {
-        Err(not_yet())
+    pub(super) async fn delete_channel(&self, id_or_name: &str) -> Result<(), Refusal> {
+        let channel = self.channel(id_or_name)?;
+        self.0.channels.delete(channel.id).await?;
+        // Rules that told it alone tell all now.
+        self.0.alarms.reload().await?;
+        tracing::info!(alarm.channel = channel.name, "an alarm channel was removed");
+        Ok(())
+    }
+
+    pub(super) async fn test_channel(&self, id_or_name: &str) -> Result<pb::TestAlarmChannelResponse, Refusal> {
+        let channel = self.channel(id_or_name)?;
+        let tested = self.0.channels.test(&channel).await?;
+        Ok(pb::TestAlarmChannelResponse { took: Some(duration(tested.took)), answer: tested.answer })
     }
 
     pub(super) async fn list_deliveries(
         &self,
-        _: pb::ListAlarmDeliveriesRequest,
-    ) -> Result<pb::ListAlarmDeliveriesResponse, Status> {
-        Err(not_yet())
+        request: &pb::ListAlarmDeliveriesRequest,
+    ) -> Result<pb::ListAlarmDeliveriesResponse, Refusal> {
+        let size = usize::from(pb_page::size(request.page_size)?);
+        let before = channels::before(&request.page_token)?;
+        let alarm: Option<AlarmId> = match request.alarm.as_str() {
+            "" => None,
+            id => Some(id.parse().ok().ok_or_else(|| Refusal::field("alarm", "is no alarm's id"))?),
+        };
+        // One more than fits tells whether there is another page.
+        let most = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let mut page = self.0.channels.deliveries(alarm, before, most).await?;
+        let is_more = page.len() > size;
+        page.truncate(size);
+        let next = page.last().filter(|_| is_more).map(|delivery| delivery.id.0.to_string());
+        let channels = self.0.channels.all();
+        let names: BTreeMap<_, _> = channels.iter().map(|channel| (channel.id, channel.name.as_str())).collect();
+        let name = |channel| names.get(channel).copied().unwrap_or_default();
+        let deliveries =
+            page.iter().map(|delivery| channels::delivery_message(delivery, name(&delivery.channel))).collect();
+        Ok(pb::ListAlarmDeliveriesResponse { deliveries, next_page_token: next.unwrap_or_default() })
     }
+}
+
+/// A secret is told when it was made, and then never again.
+fn answer(channel: &Channel, wanted: &Wanted) -> pb::AlarmChannel {
+    if wanted.is_secret_made { channels::channel_with_made_secret(channel) } else { channels::channel_message(channel) }
 }

@@ -9,7 +9,7 @@ use futures_util::Stream;
 use larder_proto::pb::{self, alarm_service_server::AlarmService};
 use tonic::{Request, Response, Status};
 
-use super::{Alarms, Tell};
+use super::{Alarms, Channels};
 use crate::{access::Caller, cameras::Directory, clock::Clock, temperatures::Temperatures};
 
 /// What the service commands.
@@ -17,7 +17,7 @@ use crate::{access::Caller, cameras::Directory, clock::Clock, temperatures::Temp
 #[expect(missing_docs, reason = "the types say it")]
 pub struct Parts {
     pub alarms: Alarms,
-    pub tell: Arc<dyn Tell>,
+    pub channels: Channels,
     pub temperatures: Temperatures,
     pub cameras: Directory,
     pub clock: Clock,
@@ -108,14 +108,14 @@ impl AlarmService for Service {
         &self,
         request: Request<pb::CreateAlarmChannelRequest>,
     ) -> Result<Response<pb::AlarmChannel>, Status> {
-        Ok(Response::new(self.create_channel(request.into_inner()).await?))
+        Ok(Response::new(self.create_channel(request.get_ref().channel.as_ref()).await?))
     }
 
     async fn list_alarm_channels(
         &self,
         request: Request<pb::ListAlarmChannelsRequest>,
     ) -> Result<Response<pb::ListAlarmChannelsResponse>, Status> {
-        Ok(Response::new(self.list_channels(request.into_inner()).await?))
+        Ok(Response::new(self.list_channels(request.get_ref())?))
     }
 
     async fn update_alarm_channel(
@@ -129,20 +129,21 @@ impl AlarmService for Service {
         &self,
         request: Request<pb::DeleteAlarmChannelRequest>,
     ) -> Result<Response<pb::DeleteAlarmChannelResponse>, Status> {
-        Ok(Response::new(self.delete_channel(request.into_inner()).await?))
+        self.delete_channel(&request.get_ref().channel).await?;
+        Ok(Response::new(pb::DeleteAlarmChannelResponse {}))
     }
 
     async fn test_alarm_channel(
         &self,
         request: Request<pb::TestAlarmChannelRequest>,
     ) -> Result<Response<pb::TestAlarmChannelResponse>, Status> {
-        Ok(Response::new(self.test_channel(request.into_inner()).await?))
+        Ok(Response::new(self.test_channel(&request.get_ref().channel).await?))
     }
 
     async fn list_alarm_deliveries(
         &self,
         request: Request<pb::ListAlarmDeliveriesRequest>,
     ) -> Result<Response<pb::ListAlarmDeliveriesResponse>, Status> {
-        Ok(Response::new(self.list_deliveries(request.into_inner()).await?))
+        Ok(Response::new(self.list_deliveries(request.get_ref()).await?))
     }
 }

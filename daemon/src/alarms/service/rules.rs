@@ -30,7 +30,7 @@ impl Names for Parts {
     }
 
     fn channel(&self, id_or_name: &str) -> Option<ChannelId> {
-        self.tell.find(id_or_name)
+        self.channels.find(id_or_name).map(|channel| channel.id)
     }
 }
 

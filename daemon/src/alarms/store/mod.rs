@@ -8,7 +8,7 @@ use tokio_postgres::{Row, types::FromSql};
 
 use crate::db::{self, Change, Db};
 
-pub use alarms::keep;
+pub(super) use alarms::keep_new;
 
 /// Rules and alarms in PostgreSQL; clones share the pool.
 #[derive(Clone)]

@@ -119,6 +119,15 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_alarms_raised", &[], "alarms that are raised"),
     counter("larder_alarm_transitions_total", &["occasion"], "times an alarm was raised, repeated or cleared"),
     counter("larder_alarm_rows_lost_total", &[], "alarms not written down: the database was away for too long"),
+    gauge("larder_alarm_deliveries_waiting", &[], "messages of alarms that are not through yet"),
+    counter(
+        "larder_alarm_deliveries_total",
+        &["result"],
+        "attempts to tell an alarm: delivered, retried, failed, dropped",
+    ),
+    // The broker.
+    gauge("larder_mqtt_up", &[], "1 while the broker of mqtt.url is reached"),
+    counter("larder_mqtt_connections_total", &[], "times the broker was reached"),
     // The database.
     gauge("larder_database_up", &[], "1 while the database answers"),
     counter("larder_database_reconnects_total", &[], "times the database came back"),

@@ -225,8 +225,8 @@ pub(crate) fn children_of(pid: u32) -> Vec<(u32, String)> {
     found
 }
 
-/// A port below those that the kernel gives to whoever asks for any: nobody takes it while the hub is down.
-fn free_port() -> u16 {
+/// A port below those that the kernel gives to whoever asks for any: nobody takes it while its owner is down.
+pub(crate) fn free_port() -> u16 {
     let ports = 20_000_u16..32_000;
     loop {
         let [high, low, ..] = *uuid::Uuid::new_v4().as_bytes();

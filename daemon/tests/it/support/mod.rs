@@ -1,10 +1,14 @@
 //! A hub, a camera, and ways to ask.
 
+mod broker;
 mod camera;
 mod daemon;
 mod database;
 mod hub;
+mod mail;
 mod media;
+mod receiver;
+mod trusted;
 mod web;
 mod witness;
 
@@ -15,11 +19,15 @@ use std::{
     time::Duration,
 };
 
+pub(crate) use broker::{Broker, Listener};
 pub(crate) use camera::{Pictures, session_clock, simulated};
-pub(crate) use daemon::{Daemon, Home, children_of, signal};
+pub(crate) use daemon::{Daemon, Home, children_of, free_port, signal};
 pub(crate) use database::{Server, postmaster, server_processes};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
+pub(crate) use mail::MailServer;
 pub(crate) use media::{RunFiles, frame_times, runs};
+pub(crate) use receiver::{Posted, Receiver};
+pub(crate) use trusted::Trusted;
 pub(crate) use web::{Answer, get, get_with};
 pub(crate) use witness::{Habits, Sent, Witness};
 
