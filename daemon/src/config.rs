@@ -8,7 +8,7 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{access, alarms, certs, db, http, ingest, mqtt, recorder, rpc, temperatures};
+use crate::{access, alarms, certs, db, home_assistant, http, ingest, mqtt, recorder, rpc, temperatures};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -28,6 +28,7 @@ pub struct Config {
     pub access: access::Config,
     pub alarms: alarms::Config,
     pub mqtt: mqtt::Config,
+    pub home_assistant: home_assistant::Config,
 }
 
 /// Why there is no usable configuration.
@@ -98,6 +99,7 @@ impl Config {
             self.tls.check(),
             self.access.check(),
             self.mqtt.check(),
+            self.home_assistant.check(),
         ]
         .concat();
         if complaints.is_empty() { Ok(()) } else { Err(Error::Values(complaints)) }
@@ -150,6 +152,7 @@ mod tests {
             ("access", keys(&full.access)),
             ("alarms", keys(&full.alarms)),
             ("mqtt", keys(&full.mqtt)),
+            ("home_assistant", keys(&full.home_assistant)),
         ] {
             let shown: Vec<&String> = shown[table].as_table().unwrap().keys().collect();
             let missing: Vec<_> = keys.iter().filter(|key| !shown.contains(key)).collect();
@@ -162,6 +165,7 @@ mod tests {
         assert_eq!(format!("{:?}", Config::default().temperatures), format!("{:?}", example.temperatures));
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
         assert_eq!(format!("{:?}", Config::default().mqtt), format!("{:?}", example.mqtt));
+        assert_eq!(format!("{:?}", Config::default().home_assistant), format!("{:?}", example.home_assistant));
         assert_eq!(format!("{:?}", Config::default().thermometers), format!("{:?}", example.thermometers));
     }
 

@@ -10,6 +10,7 @@ pub mod clock;
 pub mod config;
 pub mod db;
 pub mod events;
+pub mod home_assistant;
 pub mod http;
 pub mod hub;
 pub mod ingest;

@@ -1,4 +1,4 @@
-//! Who tells people of what happens: alarms and their channels.
+//! Who tells people of what happens: alarms and their channels, and Home Assistant.
 
 use crate::{
     alarms::{self, Alarms, Channels, channels},
@@ -6,7 +6,7 @@ use crate::{
     config::Config,
     db::Db,
     events::Events,
-    mqtt,
+    home_assistant, mqtt,
     secrets::HubKey,
     tasks::Tasks,
 };
@@ -24,7 +24,7 @@ pub(super) struct Tellers<'a> {
 }
 
 impl Tellers<'_> {
-    /// The broker, the channels, and alarms of what is watched.
+    /// The broker, channels, alarms, and what Home Assistant is told of `watched`.
     pub(super) async fn start(&self, events: &Events, watched: alarms::Sources) -> anyhow::Result<Told> {
         let mqtt = mqtt::Client::start(&self.config.mqtt, self.tasks)?;
         let deps = channels::Deps {
@@ -40,10 +40,20 @@ impl Tellers<'_> {
             clock: self.clock.clone(),
             events: events.clone(),
             tasks: self.tasks.clone(),
-            sources: watched,
+            sources: watched.clone(),
             channels: channels.clone(),
         };
         let alarms = Alarms::start(deps).await?;
+        if let Some(mqtt) = &mqtt {
+            let sources = home_assistant::Sources {
+                hub: watched.hub,
+                cameras: watched.cameras,
+                temperatures: watched.temperatures,
+                alarms: alarms.clone(),
+                clock: self.clock.clone(),
+            };
+            home_assistant::start(&self.config.home_assistant, mqtt, sources, self.tasks);
+        }
         Ok((alarms, channels, mqtt))
     }
 }

@@ -16,6 +16,7 @@ mod ctl;
 mod database;
 mod flood;
 mod gates;
+mod home_assistant;
 mod layering;
 mod live;
 mod loss;
