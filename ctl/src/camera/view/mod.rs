@@ -317,8 +317,11 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
     match std::time::Duration::try_from(now.duration_since(at)) {
         Ok(since) if since.as_secs() < 1 => "now".to_owned(),
         Ok(since) => format!("{} ago", show_duration(since)),
-        // The camera's or this machine's clock is off.
-        Err(_) => format!("{} ahead", show_duration(at.duration_since(now).unsigned_abs())),
+        // What is told and the time are asked for one after the other; more than that, and a clock is off.
+        Err(_) => match at.duration_since(now).unsigned_abs() {
+            ahead if ahead.as_secs() < 2 => "now".to_owned(),
+            ahead => format!("{} ahead", show_duration(ahead)),
+        },
     }
 }
 

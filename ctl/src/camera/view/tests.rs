@@ -108,4 +108,5 @@ fn a_time_ahead_of_the_clock_is_told_as_such() {
     assert_eq!(ago(now, now), "now");
     assert_eq!(ago("2026-11-22T14:58:30Z".parse().expect("a time"), now), "1m 30s ago");
     assert_eq!(ago("2026-11-22T15:00:10Z".parse().expect("a time"), now), "10s ahead");
+    assert_eq!(ago("2026-11-22T15:00:01Z".parse().expect("a time"), now), "now");
 }
