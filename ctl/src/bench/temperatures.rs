@@ -33,9 +33,9 @@ pub struct TemperaturesArgs {
     /// Sensors, each with a reading every 30 s
     #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u32).range(1..=32))]
     sensors: u32,
-    /// Years of readings, as retention leaves them
-    #[arg(long, default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=30))]
-    years: u32,
+    /// Days of readings, as retention leaves them
+    #[arg(long, default_value_t = 3650, value_parser = clap::value_parser!(u32).range(2..=10_950))]
+    days: u32,
     /// Points of each sensor's graph
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u32).range(2..=5000))]
     points: u32,
@@ -49,8 +49,8 @@ const DAY: i64 = 86_400;
 const RANGES: [(&str, i64); 6] =
     [("hour", 3600), ("day", DAY), ("week", 7 * DAY), ("month", 30 * DAY), ("year", 365 * DAY), ("all", 0)];
 
-/// What retention leaves of so many years, ending now: single readings of 90 days, minutes of 1100, hours and days of
-/// all. Written in the order of time, as the hub writes them.
+/// What retention leaves of so many days, ending with today: single readings of 90 days, minutes of 1100, hours and days
+/// of all. Written in the order of time, as the hub writes them.
 const SQL: &str = r"
 INSERT INTO sensors (id, name, text_address, text_device)
 SELECT gen_random_uuid(), 'sensor-' || n, '192.0.2.1', 'device-' || n FROM generate_series(1, $SENSORS) n;
@@ -107,9 +107,8 @@ pub(super) async fn run(args: TemperaturesArgs, out: &mut Out, stop: &Cancellati
     progress.at("starting a hub");
     let hub = BenchHub::start(args.common.larderd.clone(), &state, stop).await?;
     let measured = async |hub: &BenchHub| {
-        progress.at(format!("writing {} years of {} sensors", args.years, args.sensors));
-        let days = (args.years * 365).to_string();
-        let sql = SQL.replace("$SENSORS", &args.sensors.to_string()).replace("$DAYS", &days);
+        progress.at(format!("writing {} days of {} sensors", args.days, args.sensors));
+        let sql = SQL.replace("$SENSORS", &args.sensors.to_string()).replace("$DAYS", &args.days.to_string());
         let kept = kept(&seed::run(&state, &sql).await?)?;
         progress.step();
         if out.is_json() {
@@ -122,7 +121,7 @@ pub(super) async fn run(args: TemperaturesArgs, out: &mut Out, stop: &Cancellati
         let mut rows = Vec::new();
         for (name, seconds) in RANGES {
             progress.at(name);
-            let seconds = if seconds == 0 { i64::from(args.years) * 365 * DAY } else { seconds };
+            let seconds = if seconds == 0 { i64::from(args.days) * DAY } else { seconds };
             let row = measure(hub.client(), name, seconds, &args).await?;
             if out.is_json() {
                 out.json_line(&row)?;
@@ -148,9 +147,10 @@ async fn measure(hub: &Hub, range: &'static str, seconds: i64, args: &Temperatur
     let (mut delays, mut points) = (Samples::default(), 0);
     let now = crate::clock::now();
     for number in 0..args.requests {
-        // Each ends somewhere else within the newest half, or the newest month of what is longer, so that not the same
-        // rows are read again and again.
-        let back = i64::from(number) * 7_919_000_003 % (seconds / 2).clamp(1, 30 * DAY);
+        // Each ends somewhere else within the newest half, or the newest month of what is longer, but where something
+        // was read, so that not the same rows are read again and again.
+        let most = (seconds / 2).min(30 * DAY).min(i64::from(args.days) * DAY / 4);
+        let back = i64::from(number) * 7_919_000_003 % most.max(1);
         let to = now - SignedDuration::from_secs(back);
         let request = request(to - SignedDuration::from_secs(seconds), to, args.points);
         let asked = Instant::now();
@@ -180,8 +180,8 @@ fn request(from: Timestamp, to: Timestamp, points: u32) -> GetReadingsRequest {
 
 fn report(out: &mut Out, args: &TemperaturesArgs, kept: Kept, rows: &[Row]) -> Result<(), Failure> {
     let (rows_kept, bytes) = (kept.rows, show_bytes(kept.bytes));
-    let TemperaturesArgs { sensors, years, .. } = args;
-    out.line(&format!("Graphs of {sensors} sensors with {years} years of readings ({rows_kept} rows, {bytes})\n"))?;
+    let TemperaturesArgs { sensors, days, .. } = args;
+    out.line(&format!("Graphs of {sensors} sensors with {days} days of readings ({rows_kept} rows, {bytes})\n"))?;
     let cells = rows.iter().map(|row| {
         vec![
             row.range.to_owned(),

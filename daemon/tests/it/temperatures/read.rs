@@ -161,3 +161,18 @@ async fn simulated_thermometers_are_heard_and_what_is_wrong_with_them_is_told() 
     assert!((-19.5..-16.5).contains(&celsius(0)) && (3.0..6.5).contains(&celsius(1)), "{shown}");
     hub.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_benchmark_asks_for_graphs_of_every_length() {
+    let nowhere = tempfile::tempdir().unwrap();
+    let state = nowhere.path().to_str().unwrap();
+    let words = ["bench", "temperatures", "--days", "3", "--sensors", "2", "--requests", "10", "--json", "--larderd"];
+    let (ended, text) = larderctl(state, &[&words[..], &[env!("CARGO_BIN_EXE_larderd")]].concat()).await;
+    ended.unwrap();
+    let rows: Vec<serde_json::Value> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    // Readings, minutes, hours and days of two sensors.
+    assert_eq!(rows[0]["rows"], 2 * 3 * (2880 + 1440 + 24 + 1), "{text}");
+    let ranges: Vec<_> = rows[1..].iter().map(|row| row["range"].as_str().unwrap()).collect();
+    assert_eq!(ranges, ["hour", "day", "week", "month", "year", "all"]);
+    assert!(rows[1..].iter().all(|row| row["p99_ms"].as_f64().unwrap() > 0.0 && row["requests"] == 10), "{text}");
+}
