@@ -144,6 +144,8 @@ export class Playback {
     // Fragments are MP4 already, so there is nothing for a worker to do.
     const hls = new Player({
       enableWorker: false,
+      // Date ranges are read from the list; as cues they would need an empty text track, which the policy refuses.
+      enableDateRangeMetadataCues: false,
       pLoader: growing(Player, () => this.#goesOn()),
       startPosition: 0,
       liveSyncDuration: 1,

@@ -35,6 +35,9 @@ export interface Deeds {
 /** A mark of the time axis every so many CSS pixels, and of the other. */
 const ACROSS = 84;
 const DOWN = 44;
+/** Half a letter's width, and the room right of the plot, in CSS pixels. */
+const LETTER = 3.6;
+const EDGE = 12;
 
 /** A graph in an element of the page, until it is destroyed. */
 export class Chart {
@@ -179,7 +182,10 @@ export class Chart {
         splits: (u, _axis, min, max) => across(u, min, max).map(({ at }) => at),
         values: (u, splits) => {
           const texts = across(u, u.scales['x']?.min ?? 0, u.scales['x']?.max ?? 0);
-          return splits.map((split) => texts.find(({ at }) => at === split)?.text ?? '');
+          const text = (split: number) => texts.find(({ at }) => at === split)?.text ?? '';
+          // What would be cut at the edge is left out; its mark stays.
+          const room = (split: number) => inner(u, 'width') - u.valToPos(split, 'x') + EDGE;
+          return splits.map((split) => (text(split).length * LETTER > room(split) ? '' : text(split)));
         },
       },
       {
