@@ -28,8 +28,11 @@ export interface Shown {
 export interface Deeds {
   /** Drew a stretch with the mouse. */
   onselect: (from: number, to: number) => void;
-  /** Points at a moment, in whole milliseconds, or no longer at any. */
-  onpoint: (at: number | null) => void;
+  /**
+   * Points at a moment, in whole milliseconds, or no longer at any. The mouse moved, or it rests and the graph moved
+   * below it.
+   */
+  onpoint: (at: number | null, moved: boolean) => void;
 }
 
 /** A mark of the time axis every so many CSS pixels, and of the other. */
@@ -48,6 +51,8 @@ export class Chart {
   #plot: uPlot;
   #kept = '';
   #silent = false;
+  /** The newest of the mouse's events that was told of. */
+  #event: MouseEvent | undefined;
 
   constructor(host: HTMLElement, shown: Shown, deeds: Deeds) {
     this.#host = host;
@@ -252,8 +257,11 @@ export class Chart {
 
   #pointed(u: uPlot) {
     if (this.#silent) return;
-    const left = u.cursor.left ?? -1;
-    this.#deeds.onpoint(left < 0 ? null : Math.round(u.posToVal(left, 'x')));
+    // uPlot tells of its cursor after each redraw, too; only the mouse brings a new event along.
+    const { event, left = -1 } = u.cursor;
+    const moved = event !== undefined && event !== this.#event;
+    this.#event = event;
+    this.#deeds.onpoint(left < 0 ? null : Math.round(u.posToVal(left, 'x')), moved);
   }
 }
 
