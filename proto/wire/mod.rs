@@ -1,8 +1,10 @@
-//! The camera's wires, byte by byte. `proto/WIRE.md` is the same in words.
+//! The wires between programs, byte by byte: a camera's and a far viewer's. `proto/WIRE.md` is the same in words.
 
 pub mod camera;
+mod fields;
 pub mod jpeg;
 pub mod reading;
+pub mod relay;
 
 #[cfg(test)]
 mod vectors;

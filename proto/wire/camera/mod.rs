@@ -8,7 +8,6 @@
 mod bye;
 mod checksum;
 mod command;
-mod fields;
 mod frame;
 mod handshake;
 mod header;
@@ -21,9 +20,11 @@ mod telemetry;
 mod update;
 mod welcome;
 
+use super::fields;
+
+pub use super::fields::PayloadError;
 pub use bye::ByeReason;
 pub use command::{Ack, AckResult, Command, Control, RegisterSetting};
-pub use fields::PayloadError;
 pub use frame::{FRAME_PREFIX_LEN, FrameFlags, FrameInfo, FramePacket, ReceivedFrame};
 pub use handshake::{CameraHandshake, CameraProven, HandshakeError, HubChallenged, HubHandshake, HubProof, early_bye};
 pub use header::{Flags, HEADER_LEN, Header, HeaderError, Kind, MAGIC};
