@@ -2,7 +2,7 @@
 
 use std::{
     io,
-    net::{Ipv4Addr, Ipv6Addr, SocketAddr},
+    net::{Ipv4Addr, SocketAddr},
     path::{Path, PathBuf},
     process::ExitStatus,
     time::Duration,
@@ -122,11 +122,12 @@ fn waiting_for(status: &SystemStatus) -> Option<String> {
     Some(format!("the {} is not ready: {}", part.name, part.detail))
 }
 
-/// Where to dial a listener on this machine: one that takes every address is dialled at the loopback.
+/// Where to dial a listener on this machine: one that takes every address is dialled at the loopback, the IPv4 one, which
+/// the hub's listeners take in any case.
 pub(crate) fn here(address: &str) -> String {
     let Ok(mut address) = address.parse::<SocketAddr>() else { return format!("127.0.0.1:{PORT}") };
     if address.ip().is_unspecified() {
-        address.set_ip(if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() });
+        address.set_ip(Ipv4Addr::LOCALHOST.into());
     }
     address.to_string()
 }
@@ -138,7 +139,7 @@ mod tests {
     #[test]
     fn a_listener_for_all_addresses_is_dialled_at_home() {
         assert_eq!(here("0.0.0.0:7440"), "127.0.0.1:7440");
-        assert_eq!(here("[::]:99"), "[::1]:99");
+        assert_eq!(here("[::]:99"), "127.0.0.1:99");
         assert_eq!(here("10.0.0.2:7440"), "10.0.0.2:7440");
         assert_eq!(here(""), "127.0.0.1:7440");
     }

@@ -102,11 +102,13 @@ async fn the_demo_shows_a_camera_prints_what_to_do_and_stops_whole() {
     let folder = state.path().to_str().unwrap().to_owned();
     let larderd = env!("CARGO_BIN_EXE_larderd");
     let mut words = vec!["larderctl", "--state", &folder, "demo", "--larderd", larderd, "--"];
-    for setting in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
-    {
+    for setting in ["http.address", "http.https_address", "grpc.address", "camera_link.address"] {
         words.push("--set");
         words.push(Box::leak(format!("{setting}=127.0.0.1:0").into_boxed_str()));
     }
+    // As most hubs listen: at every address, from which the demo has to find the one that its freezer is known by.
+    let everywhere = if std::net::UdpSocket::bind("[::]:0").is_ok() { "[::]:0" } else { "0.0.0.0:0" };
+    words.extend(["--set", Box::leak(format!("thermometers.address={everywhere}").into_boxed_str())]);
     words.extend(["--set", "recordings.free_mib=16"]);
     for round in 1..=2 {
         let cli = Cli::try_parse_from(&words).unwrap();
