@@ -1,5 +1,7 @@
-//! The wires between programs, byte by byte: a camera's and a far viewer's. `proto/WIRE.md` is the same in words.
+//! The wires between programs, byte by byte: a camera's and a far viewer's, which `proto/WIRE.md` has in words, and
+//! those of boards that know nothing of Larder.
 
+pub mod boards;
 pub mod camera;
 mod fields;
 pub mod jpeg;

@@ -54,12 +54,16 @@ fn main() {
     handshakes();
     sessions();
     pictures();
+    boards();
     streams();
     requests();
 }
 
 fn camera_link() {
     for (name, bytes) in vectors() {
+        if name.starts_with("relay") {
+            continue;
+        }
         if name.starts_with("reading") {
             write("datagram", &name, &[&bytes]);
             continue;
@@ -120,6 +124,29 @@ fn pictures() {
     write("jpeg", "progressive", &[&head, &scan, &comment, &scan, &[0xff, 0xff, 0xd9]]);
     write("matroska", "pictures", &[&[2, 0x80, 1, 0xe0], &[0; 8], &[3, 1, 2, 3], &[0, 0, 0, 0, 0, 0, 0, 100, 2, 4, 5]]);
     write("matroska", "elements", &[&[0xae, 0x83, 0xd7, 0x81, 1, 0x1f, 0x43, 0xb6, 0x75, 0xff, 0xe7, 0x81, 9]]);
+}
+
+/// As the boards of `docs/boards.md` send them.
+fn boards() {
+    const NAME: &str = "123456789000000000000987654321";
+    let picture = encode(&[[128, 128, 128]; 64], (8, 8), Quality::new(60).unwrap());
+    let multipart = |name: &str, kind: &str, stream: &[&[u8]]| {
+        let kind = format!("multipart/x-mixed-replace;{kind}");
+        write("multipart", name, &[&LENGTHS, &[u8::try_from(kind.len()).unwrap()], kind.as_bytes(), &stream.concat()]);
+    };
+    let between = format!("\r\n--{NAME}\r\n");
+    let header =
+        format!("Content-Type: image/jpeg\r\nContent-Length: {}\r\nX-Timestamp: 9.012345\r\n\r\n", picture.len());
+    let (between, header) = (between.as_bytes(), header.as_bytes());
+    let plain = format!("boundary={NAME}");
+    multipart("counted", &plain, &[between, header, &picture, between, header, &picture]);
+    multipart("open", &plain, &[between, b"\r\n", &picture, between, b"\r\n", &picture, b"\0\0", between]);
+    multipart("cut", &plain, &[between, b"\r\n", &picture[..200], between, header, &picture]);
+    multipart("too-large", &plain, &[between, b"Content-Length: 1048577\r\n\r\n", &picture, between]);
+    multipart("quoted", "boundary=\"--frame\"", &[b"--frame\n\n", &picture, b"\n--frame--\n"]);
+    write("pushed", "bare", &[&picture]);
+    write("pushed", "numbered", &[b"IMG:1", &picture]);
+    write("pushed", "status", &[b"JSN:{\"host_ident\":1,\"dallasTempC\":4.5}"]);
 }
 
 fn streams() {

@@ -1,7 +1,7 @@
 //! Properties of every decoder, each as a function of arbitrary bytes that panics when one does not hold.
 //!
 //! A fuzzer (`proto/fuzz`) looks for bytes that break one; `tests/corpora.rs` tries the kept ones, as a part of
-//! `make test`. The camera link, datagrams and JPEG come from `larder-proto`. What is the hub's own is compiled here again from
+//! `make test`. The camera link, datagrams, JPEG and what boards say come from `larder-proto`. What is the hub's own is compiled here again from
 //! its sources: its modules stay private, and a fuzzer need not build the hub.
 
 #[path = "../../../daemon/src/secrets.rs"]
@@ -9,6 +9,7 @@
 mod secrets;
 
 mod access;
+mod boards;
 mod hls;
 mod input;
 mod jpeg;
@@ -29,6 +30,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("session", link::session),
     ("datagram", reading::datagram),
     ("jpeg", jpeg::jpeg),
+    ("multipart", boards::multipart),
+    ("pushed", boards::pushed),
     ("fragments", recorder::fragments),
     ("mp4", recorder::mp4),
     ("matroska", recorder::matroska),
