@@ -12,7 +12,7 @@ use crate::{
     profile::{self, Profiles},
     recording, sensor, simulate, system,
     target::TargetArgs,
-    temperature, token, trace,
+    temperature, token, trace, view,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission; of status also: 5 a part is not ready.";
@@ -42,6 +42,8 @@ pub enum Command {
     /// Cameras: add, change, watch and command them
     #[command(subcommand)]
     Camera(camera::Command),
+    /// Look at a camera live, from however far away: in this terminal, in a player, into a file
+    View(view::ViewArgs),
     /// Recordings: list, play, pin and delete them
     #[command(subcommand)]
     Recording(recording::Command),
@@ -103,6 +105,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         }
         Command::Camera(camera::Command::Trace(args)) => trace::run(args, out, stop).await,
         Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
+        Command::View(args) => view::run(args, &cli.target, out, stop).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Sensor(sensor::Command::Simulate(args)) if !args.needs_hub() => {
             sensor::simulate::execute(*args, None, out, stop).await

@@ -7,6 +7,7 @@ use larder_proto::pb::{
     access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
     camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
     system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
+    viewer_service_client::ViewerServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -104,6 +105,11 @@ impl Hub {
     /// The hub itself.
     pub fn system(&self) -> SystemServiceClient<Authenticated> {
         SystemServiceClient::new(self.channel.clone())
+    }
+
+    /// Live views and passes for them.
+    pub fn viewers(&self) -> ViewerServiceClient<Authenticated> {
+        ViewerServiceClient::new(self.channel.clone())
     }
 
     /// Tokens and sessions.

@@ -34,6 +34,7 @@ pub mod temperature;
 pub mod token;
 pub mod trace;
 pub mod units;
+pub mod view;
 pub mod when;
 
 pub use cli::{Cli, run};

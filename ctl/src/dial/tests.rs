@@ -28,18 +28,22 @@ impl Authority {
 
     /// A server's TLS settings for `name`, which shows leaf and authority as a hub does.
     pub(crate) fn server(&self, name: &str) -> TlsAcceptor {
+        TlsAcceptor::from(Arc::new(self.config(name)))
+    }
+
+    /// The same for whatever carries TLS.
+    pub(crate) fn config(&self, name: &str) -> ServerConfig {
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(vec![name.to_owned()]).expect("a name");
         let leaf = params.signed_by(&key, &self.0).expect("a leaf");
         let chain = vec![leaf.der().clone(), self.certificate()];
         let key = PrivateKeyDer::Pkcs8(key.serialize_der().into());
-        let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
             .with_safe_default_protocol_versions()
             .expect("versions")
             .with_no_client_auth()
             .with_single_cert(chain, key)
-            .expect("a certificate");
-        TlsAcceptor::from(Arc::new(config))
+            .expect("a certificate")
     }
 }
 
