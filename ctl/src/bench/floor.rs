@@ -55,7 +55,8 @@ fn listen() -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
-async fn relay(listener: TcpListener, newest: watch::Sender<Bytes>) -> io::Result<()> {
+/// Takes pictures from one source until it hangs up; the newest, with its length before it, is there for all.
+pub(super) async fn relay(listener: TcpListener, newest: watch::Sender<Bytes>) -> io::Result<()> {
     let (mut source, _) = listener.accept().await?;
     loop {
         let length = source.read_u32().await?;

@@ -9,11 +9,13 @@ mod fanout;
 mod floor;
 mod fragments;
 mod hub;
+pub(crate) mod impair;
 mod ingest;
 mod pace;
 mod pictures;
 mod playlist;
 mod process;
+mod relay;
 mod samples;
 mod seed;
 mod soak;
@@ -38,11 +40,16 @@ pub enum Command {
     Playlist(playlist::PlaylistArgs),
     /// Graphs of an hour up to all of it out of ten years of temperatures
     Temperatures(temperatures::TemperaturesArgs),
+    /// A far viewer on lines that are thin, lossy, long or cut, beside MJPEG; CPU a frame beside QUIC alone
+    Relay(relay::RelayArgs),
     /// Cameras, viewers and faults at random for an hour: does anything grow that should not?
     Soak(soak::SoakArgs),
     /// The bare TCP fan-out that `fanout` compares with; started by it
     #[command(hide = true)]
     Floor,
+    /// QUIC alone, which `relay` compares with; started by it
+    #[command(hide = true)]
+    RawQuic,
 }
 
 /// What every benchmark can be told.
@@ -65,6 +72,8 @@ pub async fn run(command: Command, out: &mut Out, stop: CancellationToken) -> Re
         Command::Playlist(args) => playlist::run(args, out, &stop).await,
         Command::Temperatures(args) => temperatures::run(args, out, &stop).await,
         Command::Soak(args) => soak::run(args, out, &stop).await,
+        Command::Relay(args) => relay::run(args, out, &stop).await,
         Command::Floor => floor::run().await,
+        Command::RawQuic => relay::serve().await,
     }
 }

@@ -3,8 +3,8 @@
 mod crowd;
 mod report;
 mod server;
-mod viewer;
-mod wire;
+pub(super) mod viewer;
+pub(super) mod wire;
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 

@@ -26,13 +26,13 @@ const MOST_HEAD: usize = 8 * 1024;
 
 /// Where to look, and how.
 #[derive(Clone, Debug)]
-pub(super) struct Endpoint {
-    pub(super) protocol: Protocol,
-    pub(super) address: SocketAddr,
+pub(in super::super) struct Endpoint {
+    pub(in super::super) protocol: Protocol,
+    pub(in super::super) address: SocketAddr,
     /// The camera's name.
-    pub(super) camera: String,
+    pub(in super::super) camera: String,
     /// A token that may look.
-    pub(super) token: String,
+    pub(in super::super) token: String,
 }
 
 /// What a viewer has seen; shared with whoever measures.
@@ -78,7 +78,7 @@ impl Tally {
 
 impl Endpoint {
     /// Connects and asks; the bytes that came behind the answer's head.
-    pub(super) async fn connect(&self) -> io::Result<(TcpStream, Vec<u8>)> {
+    pub(in super::super) async fn connect(&self) -> io::Result<(TcpStream, Vec<u8>)> {
         let mut stream = TcpStream::connect(self.address).await?;
         stream.set_nodelay(true)?;
         let Some((request, status)) = self.request() else { return Ok((stream, Vec::new())) };

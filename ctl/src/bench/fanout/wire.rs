@@ -18,7 +18,7 @@ const MOST_HEAD: usize = 4096;
 
 /// What came.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) enum Heard {
+pub(in super::super) enum Heard {
     /// The last byte of a picture; what is to be acknowledged, if anything.
     Picture(Stamp, Option<u64>),
     /// A WebSocket PING (without content, as the hub's are).
@@ -30,11 +30,11 @@ pub(super) enum Heard {
 /// The hub sent what it should not.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, thiserror::Error)]
 #[error("the server sent something that is no {0}")]
-pub(super) struct Broken(&'static str);
+pub(in super::super) struct Broken(&'static str);
 
 /// Takes one connection's bytes apart.
 #[derive(Debug)]
-pub(super) enum Parser {
+pub(in super::super) enum Parser {
     /// Length and picture.
     Floor(Floor),
     /// RFC 6455.
@@ -44,19 +44,19 @@ pub(super) enum Parser {
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Floor {
+pub(in super::super) struct Floor {
     head: Vec<u8>,
     body: Option<Body>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct WebSocket {
+pub(in super::super) struct WebSocket {
     head: Vec<u8>,
     message: Option<(u8, Body)>,
 }
 
 #[derive(Debug, Default)]
-pub(super) struct Mjpeg {
+pub(in super::super) struct Mjpeg {
     chunk: Chunk,
     head: Vec<u8>,
     body: Option<Body>,
@@ -79,7 +79,7 @@ impl Default for Chunk {
 
 impl Parser {
     /// Takes what was read; what is complete goes to `heard`.
-    pub(super) fn feed(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Broken> {
+    pub(in super::super) fn feed(&mut self, bytes: &[u8], heard: &mut Vec<Heard>) -> Result<(), Broken> {
         match self {
             Self::Floor(floor) => floor.feed(bytes, heard),
             Self::WebSocket(socket) => socket.feed(bytes, heard),
