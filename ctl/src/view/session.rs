@@ -1,6 +1,12 @@
 //! One connection of `larder/1`, from HELLO to its end.
 
-use std::time::Duration;
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering::Relaxed},
+    },
+    time::Duration,
+};
 
 use bytes::{Bytes, BytesMut};
 use larder_proto::wire::relay::{
@@ -64,6 +70,7 @@ pub(crate) struct Session {
     order: Order,
     shown: u64,
     age: Option<Duration>,
+    came: Arc<AtomicU64>,
 }
 
 impl Session {
@@ -78,18 +85,20 @@ impl Session {
             Err(why) => return Err(broken(&connection, why, &address, &camera)),
         };
         let clock = HubClock::new(Instant::now());
-        let order = Order::default();
-        Ok(Self { connection, to_hub, from_hub, heard, welcome, address, camera, clock, order, shown: 0, age: None })
+        let (order, came) = (Order::default(), Arc::default());
+        let (shown, age) = (0, None);
+        Ok(Self { connection, to_hub, from_hub, heard, welcome, address, camera, clock, order, shown, age, came })
     }
 
     pub(super) fn welcome(&self) -> &Welcome {
         &self.welcome
     }
 
-    /// How many datagrams came so far.
+    /// How much came so far, messages and pictures. Packets do not count: a hub whose own packets were lost in a cut
+    /// acknowledges ours at once, and sends nothing until its timer, which may be seconds away.
     pub(super) fn heard(&self) -> impl Fn() -> u64 + use<> {
-        let connection = self.connection.clone();
-        move || connection.stats().udp_rx.datagrams
+        let came = Arc::clone(&self.came);
+        move || came.load(Relaxed)
     }
 
     /// A handle that ends it from outside.
@@ -112,6 +121,7 @@ impl Session {
                 biased;
                 chunk = self.from_hub.read_chunk(CONTROL_READ, true) => match chunk {
                     Ok(Some(chunk)) => {
+                        self.came.fetch_add(1, Relaxed);
                         self.heard.extend_from_slice(&chunk.bytes);
                         self.listen(out).await
                     }
@@ -159,6 +169,7 @@ impl Session {
         out: &mpsc::Sender<Event>,
     ) -> Result<(), String> {
         let Ok(Some((header, jpeg))) = done else { return Ok(()) };
+        self.came.fetch_add(1, Relaxed);
         if !self.order.takes(header.sequence) {
             return Ok(());
         }
