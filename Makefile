@@ -17,7 +17,7 @@ WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web proto/larder -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
 	-not -path 'web/src/gen/*' -not -path 'web/e2e/*' 2>/dev/null)
 
-.PHONY: help run test build web fmt lint doc bench fuzz firmware-test clean tools-run tools-test tools-fuzz
+.PHONY: help run test build web fmt lint doc bench fuzz firmware-test moq-tree clean tools-run tools-test tools-fuzz
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
@@ -58,6 +58,14 @@ firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa
 	cargo build --workspace --locked
 	@LARDERD=$(abspath $(TARGET))/debug/larderd LARDERCTL=$(abspath $(TARGET))/debug/larderctl \
 		$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware link
+
+moq-tree: build ## Carry a camera over a tree of three stock moq-relays on this machine (builds moq-relay first)
+	@command -v openssl >/dev/null || { echo "install openssl first" >&2; exit 1; }
+	@test -x $(TARGET)/tools/bin/moq-relay || \
+		cargo install moq-relay --version 0.17.10 --no-default-features --features noq --root $(TARGET)/tools
+	cargo build --release --locked -p larder-daemon --example moq_watch
+	@PATH="$(abspath $(TARGET))/tools/bin:$(abspath $(TARGET))/release:$(abspath $(TARGET))/release/examples:$$PATH" \
+		docs/moq-tree
 
 clean: ## Remove what was built; recordings in ./var stay
 	cargo clean

@@ -8,6 +8,8 @@ use std::{
 use serde::Deserialize;
 use thiserror::Error;
 
+#[cfg(feature = "moq")]
+use crate::moq;
 use crate::{access, alarms, certs, db, home_assistant, http, ingest, mqtt, recorder, rpc, temperatures};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
@@ -29,6 +31,8 @@ pub struct Config {
     pub alarms: alarms::Config,
     pub mqtt: mqtt::Config,
     pub home_assistant: home_assistant::Config,
+    #[cfg(feature = "moq")]
+    pub moq: moq::Config,
 }
 
 /// Why there is no usable configuration.
@@ -100,6 +104,8 @@ impl Config {
             self.access.check(),
             self.mqtt.check(),
             self.home_assistant.check(),
+            #[cfg(feature = "moq")]
+            self.moq.check(),
         ]
         .concat();
         if complaints.is_empty() { Ok(()) } else { Err(Error::Values(complaints)) }
@@ -153,6 +159,8 @@ mod tests {
             ("alarms", keys(&full.alarms)),
             ("mqtt", keys(&full.mqtt)),
             ("home_assistant", keys(&full.home_assistant)),
+            #[cfg(feature = "moq")]
+            ("moq", keys(&full.moq)),
         ] {
             let shown: Vec<&String> = shown[table].as_table().unwrap().keys().collect();
             let missing: Vec<_> = keys.iter().filter(|key| !shown.contains(key)).collect();
@@ -166,6 +174,8 @@ mod tests {
         assert_eq!(format!("{:?}", Config::default().camera_link), format!("{:?}", example.camera_link));
         assert_eq!(format!("{:?}", Config::default().mqtt), format!("{:?}", example.mqtt));
         assert_eq!(format!("{:?}", Config::default().home_assistant), format!("{:?}", example.home_assistant));
+        #[cfg(feature = "moq")]
+        assert_eq!(format!("{:?}", Config::default().moq), format!("{:?}", example.moq));
         assert_eq!(format!("{:?}", Config::default().thermometers), format!("{:?}", example.thermometers));
     }
 

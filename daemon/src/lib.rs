@@ -4,6 +4,7 @@ pub mod access;
 pub mod addresses;
 pub mod alarms;
 pub mod app;
+pub mod backoff;
 pub mod cameras;
 pub mod certs;
 pub mod clock;
@@ -14,6 +15,8 @@ pub mod home_assistant;
 pub mod http;
 pub mod hub;
 pub mod ingest;
+#[cfg(feature = "moq")]
+pub mod moq;
 pub mod mqtt;
 pub mod named;
 pub mod outcome;

@@ -8,6 +8,8 @@ use super::{
     Addresses, Places,
     watch::{self, Troubles},
 };
+#[cfg(feature = "moq")]
+use crate::moq;
 use crate::{
     access::{self, Access, Accounts},
     alarms::{self, Alarms, Channels},
@@ -78,7 +80,11 @@ pub(super) struct Built {
 impl Shared {
     /// Puts services, routers and listeners together and begins to accept.
     pub(super) async fn serve(&self, built: &Built, places: Places, addresses: &Addresses) -> anyhow::Result<()> {
-        let troubles = Troubles::default();
+        let troubles = Troubles {
+            #[cfg(feature = "moq")]
+            moq: self.publish()?,
+            ..Troubles::default()
+        };
         let parts = watch::parts(self, built, &troubles);
         let grpc = self.grpc(built, &parts, addresses).await?;
         let pages = self.pages(grpc.clone(), parts, built)?;
@@ -103,6 +109,13 @@ impl Shared {
         let all = limits(GRPC_CONNECTIONS, GRPC_CONNECTIONS);
         places.socket.serve(serve("socket", &pages, None, all, &troubles.socket));
         Ok(())
+    }
+
+    /// Cameras as broadcasts of a relay elsewhere, if one is configured.
+    #[cfg(feature = "moq")]
+    fn publish(&self) -> anyhow::Result<Option<moq::Reached>> {
+        let sources = moq::Sources { hub: self.hub.clone(), cameras: self.directory.clone() };
+        Ok(moq::start(&self.config.moq, sources, &self.servers)?)
     }
 
     async fn grpc(&self, built: &Built, parts: &Parts, addresses: &Addresses) -> anyhow::Result<axum::Router> {

@@ -6,6 +6,8 @@ use jiff::Timestamp;
 use metrics::gauge;
 
 use super::serve::{Built, Shared};
+#[cfg(feature = "moq")]
+use crate::moq;
 use crate::{
     http::metrics::SensorNow,
     parts::{Ask, Parts, Recent},
@@ -20,6 +22,9 @@ pub(super) struct Troubles {
     pub(super) https: Recent,
     pub(super) grpc: Recent,
     pub(super) socket: Recent,
+    /// Whether the relay that cameras are published to is reached.
+    #[cfg(feature = "moq")]
+    pub(super) moq: Option<moq::Reached>,
 }
 
 /// Every part, each with what may be the matter with it.
@@ -27,7 +32,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
     let temperatures = built.temperatures.clone();
-    let Troubles { http, https, grpc, socket } = troubles;
+    let Troubles { http, https, grpc, socket, .. } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     let mut parts: Vec<(&'static str, Ask)> = vec![
         ("database", Box::new(move || db.trouble())),
@@ -41,6 +46,10 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
         ("certificates", Box::new(move || certs.trouble())),
         ("clock", Box::new(move || clock.trouble())),
     ];
+    #[cfg(feature = "moq")]
+    if let Some(relay) = troubles.moq.clone() {
+        parts.push(("moq", Box::new(move || relay.trouble())));
+    }
     if let Some(mqtt) = built.mqtt.clone() {
         parts.push(("mqtt", Box::new(move || mqtt.trouble())));
     }

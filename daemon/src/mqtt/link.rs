@@ -10,7 +10,7 @@ use rumqttc::{
 use tokio_util::sync::CancellationToken;
 
 use super::{Client, Config, Held, StartError, config::Place};
-use crate::{repeats, secrets, tasks::Tasks, trust};
+use crate::{backoff::Backoff, repeats, tasks::Tasks, trust};
 
 /// Pauses between two attempts: doubled up to the longest.
 const PAUSES: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(60));
@@ -100,7 +100,7 @@ struct Link {
 
 impl Link {
     async fn run(self, mut events: EventLoop) {
-        let mut pause = PAUSES.0;
+        let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
         loop {
             let event = tokio::select! {
                 biased;
@@ -110,7 +110,7 @@ impl Link {
             match event {
                 Ok(Event::Incoming(packet)) => {
                     if matches!(packet, Packet::ConnAck(_)) {
-                        pause = PAUSES.0;
+                        backoff.reset();
                     }
                     self.incoming(packet);
                 }
@@ -124,9 +124,8 @@ impl Link {
                     tokio::select! {
                         biased;
                         () = self.stop.cancelled() => return,
-                        () = tokio::time::sleep(spread(pause)) => {}
+                        () = tokio::time::sleep(backoff.pause()) => {}
                     }
-                    pause = (pause * 2).min(PAUSES.1);
                 }
             }
         }
@@ -162,10 +161,4 @@ impl Link {
             repeats::say!(warn, "", { cause }, "the broker is not reached");
         }
     }
-}
-
-/// Spread over the upper half, so that all clients of a broker do not come back at once.
-fn spread(pause: Duration) -> Duration {
-    let chance = secrets::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0);
-    pause.mul_f64(0.5 + chance / 2.0)
 }

@@ -9,6 +9,7 @@ use std::{
 /// Open to all.
 const FOUNDATIONS: &[&str] = &[
     "addresses",
+    "backoff",
     "clock",
     "events",
     "named",
@@ -56,6 +57,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("alarms/service", &[CALLER, "cameras"]),
     // A connection to a broker; what is said on it, others know.
     ("mqtt", &[]),
+    // Broadcasts for relays of Media over QUIC.
+    ("moq", &["hub", "cameras"]),
     ("home_assistant", &["mqtt", "hub", "cameras", "temperatures", "alarms"]),
     ("system", &[]),
     ("system/service", &[CALLER, "cameras", "hub", "recorder"]),

@@ -21,6 +21,8 @@ mod layering;
 mod live;
 mod loss;
 mod metrics;
+#[cfg(feature = "moq")]
+mod moq;
 mod process;
 mod recording;
 mod soak;

@@ -7,6 +7,8 @@ mod database;
 mod hub;
 mod mail;
 mod media;
+#[cfg(feature = "moq")]
+mod moq;
 mod receiver;
 mod trusted;
 mod web;
@@ -26,6 +28,8 @@ pub(crate) use database::{Server, postmaster, server_processes};
 pub(crate) use hub::{Clients, Hub, over_socket, state_config};
 pub(crate) use mail::MailServer;
 pub(crate) use media::{RunFiles, frame_times, runs};
+#[cfg(feature = "moq")]
+pub(crate) use moq::MoqRelay;
 pub(crate) use receiver::{Posted, Receiver};
 pub(crate) use trusted::Trusted;
 pub(crate) use web::{Answer, get, get_with};
