@@ -79,7 +79,7 @@ CREATE TABLE alarm_deliveries (
 );
 CREATE INDEX alarm_deliveries_waiting ON alarm_deliveries (created_at, id) WHERE finished_at IS NULL;
 CREATE INDEX alarm_deliveries_by_alarm ON alarm_deliveries (alarm_id, id);
-CREATE INDEX alarm_deliveries_by_channel ON alarm_deliveries (channel_id);
+CREATE INDEX alarm_deliveries_by_channel ON alarm_deliveries (channel_id, id);
 
 CREATE TRIGGER alarm_rules_changed AFTER INSERT OR UPDATE OR DELETE ON alarm_rules
     FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('alarms');

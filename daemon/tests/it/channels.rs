@@ -131,6 +131,41 @@ async fn people_are_told_while_the_database_is_away_and_the_rows_follow() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn of_each_channel_the_newest_thousand_finished_deliveries_are_kept() {
+    let receiver = Receiver::start().await;
+    let hub = Hub::start().await;
+    add_sensor(&hub, "fridge").await;
+    add(&hub, "house", webhook(format!("http://{}/in", receiver.address), SECRET)).await.unwrap();
+    add_rule(&hub, "warm", above("fridge", 0)).await.unwrap();
+    hear(&hub, "fridge", 8.0);
+    until_newest(&hub, "delivered").await;
+
+    let rows = rows(&hub).await;
+    let older = "INSERT INTO alarm_deliveries SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, \
+                 alarm_id, channel_id, occasion, message, created_at, finished_at, delivered, attempts, \
+                 next_attempt_at, error FROM alarm_deliveries, generate_series(1, 1200) n";
+    assert_eq!(rows.execute(older, &[]).await.unwrap(), 1200);
+    hear(&hub, "fridge", -8.0);
+    until("the old ones to go", || async {
+        let left = rows.query_one("SELECT count(*), min(id::text) FROM alarm_deliveries", &[]).await.unwrap();
+        // The two of the hub, and the newest of the others.
+        let oldest = format!("00000000-0000-7000-8000-{:012x}", 1200 - 998 + 1);
+        ((left.get::<_, i64>(0), left.get::<_, String>(1)) == (1000, oldest)).then_some(())
+    })
+    .await;
+    hub.stop().await;
+}
+
+/// The hub's own database.
+async fn rows(hub: &Hub) -> tokio_postgres::Client {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(hub.state().join("postgres/run")).user("larder").dbname("postgres");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refusal_is_final_redirects_are_not_followed_and_plain_http_stays_in_the_house() {
     let receiver = Receiver::start().await;
     let hub = Hub::start().await;

@@ -13,6 +13,9 @@ use crate::{
 
 const COLUMNS: &str = "id, name, settings, sealed_secret, created_at, updated_at";
 
+/// Finished deliveries of a channel that are kept, the newest ones: years of a house's alarms.
+const KEPT: i64 = 1000;
+
 const DELIVERY: &str = "id, alarm_id, channel_id, message, created_at, finished_at, delivered, attempts, \
                         next_attempt_at, error";
 
@@ -80,7 +83,7 @@ impl Store {
     }
 
     /// Writes a delivery as it stands, and before it the alarm it is about. Again is the same as once; of a channel
-    /// that is gone nothing is kept.
+    /// that is gone nothing is kept, and of each channel only the newest that are finished.
     pub(super) async fn keep(&self, delivery: &Delivery) -> Result<(), db::Error> {
         let mut client = self.db.client().await?;
         let transaction = client.transaction().await?;
@@ -113,6 +116,12 @@ impl Store {
                 ],
             )
             .await?;
+        if finished.is_some() {
+            let old = "DELETE FROM alarm_deliveries WHERE channel_id = $1 AND finished_at IS NOT NULL AND id <= ( \
+                       SELECT id FROM alarm_deliveries WHERE channel_id = $1 AND finished_at IS NOT NULL \
+                       ORDER BY id DESC OFFSET $2 LIMIT 1)";
+            transaction.execute(old, &[&delivery.channel.0, &KEPT]).await?;
+        }
         transaction.commit().await?;
         Ok(())
     }
