@@ -51,6 +51,7 @@ fn folder() -> PathBuf {
 
 fn main() {
     camera_link();
+    relay();
     handshakes();
     sessions();
     pictures();
@@ -82,6 +83,21 @@ fn camera_link() {
     let mut damaged = vector("frame-crc");
     damaged[30] ^= 1;
     write("packet", "damaged", &[&[0], &LENGTHS, &damaged]);
+}
+
+fn relay() {
+    const VIEWER: [&str; 4] = ["relay-hello", "relay-wish", "relay-report", "relay-ping"];
+    const HUB: [&str; 3] = ["relay-welcome", "relay-status", "relay-pong"];
+    for (side, name, words) in [(0, "viewer", &VIEWER[..]), (1, "hub", &HUB)] {
+        let said: Vec<u8> = words.iter().flat_map(|word| vector(word)).collect();
+        write("relay_control", name, &[&[side], &LENGTHS, &said]);
+        write("relay_control", &format!("{name}-cut"), &[&[side], &LENGTHS, &said[..said.len() - 5]]);
+        write("relay_control", &format!("{name}-of-tomorrow"), &[&[side], &LENGTHS, &[0xC0, 0, 2, 1, 2], &said]);
+    }
+    write("relay_control", "too-large", &[&[0], &LENGTHS, &[1, 4, 1]]);
+    let frame = vector("relay-frame");
+    write("relay_frame", "frame", &[&frame]);
+    write("relay_frame", "too-large", &[&frame[..36], &[0xff; 4]]);
 }
 
 fn handshakes() {

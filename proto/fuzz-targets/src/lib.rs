@@ -17,6 +17,7 @@ mod link;
 mod reading;
 mod recorder;
 mod recordings;
+mod relay;
 
 /// Tries one input. Panics when a property does not hold.
 pub type Target = fn(&[u8]);
@@ -32,6 +33,8 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("jpeg", jpeg::jpeg),
     ("multipart", boards::multipart),
     ("pushed", boards::pushed),
+    ("relay_control", relay::control),
+    ("relay_frame", relay::frame_header),
     ("fragments", recorder::fragments),
     ("mp4", recorder::mp4),
     ("matroska", recorder::matroska),

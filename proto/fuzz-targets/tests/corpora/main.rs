@@ -56,7 +56,7 @@ macro_rules! corpora {
 
 corpora! {
     packet message hub_handshake camera_handshake session jpeg fragments mp4 matroska index range moment grant
-    credentials datagram multipart pushed
+    credentials datagram multipart pushed relay_control relay_frame
 }
 
 #[test]
