@@ -12,7 +12,7 @@ use crate::{
     profile::{self, Profiles},
     recording, sensor, simulate, system,
     target::TargetArgs,
-    temperature, token, trace, view,
+    temperature, token, trace, view, viewer,
 };
 
 const EXIT_CODES: &str = "Exit codes: 0 done, 1 failed, 2 wrong usage, 3 hub not reachable, 4 no permission; of status also: 5 a part is not ready.";
@@ -56,6 +56,9 @@ pub enum Command {
     /// Alarms: what is wrong, what is watched and who is told
     #[command(subcommand)]
     Alarm(alarm::Command),
+    /// Who watches live
+    #[command(subcommand)]
+    Viewer(viewer::Command),
     /// Tokens for programs and for hubs elsewhere
     #[command(subcommand)]
     Token(token::Command),
@@ -113,6 +116,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Temperature(command) => temperature::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Alarm(command) => alarm::run(&hub(&cli.target).await?, command, out, stop).await,
+        Command::Viewer(command) => viewer::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
         Command::Bench(command) => bench::run(command, out, stop).await,

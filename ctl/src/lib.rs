@@ -35,6 +35,7 @@ pub mod token;
 pub mod trace;
 pub mod units;
 pub mod view;
+pub mod viewer;
 pub mod when;
 
 pub use cli::{Cli, run};

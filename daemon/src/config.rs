@@ -10,7 +10,7 @@ use thiserror::Error;
 
 #[cfg(feature = "moq")]
 use crate::moq;
-use crate::{access, alarms, certs, db, home_assistant, http, ingest, mqtt, recorder, rpc, temperatures};
+use crate::{access, alarms, certs, db, home_assistant, http, ingest, mqtt, recorder, relay, rpc, temperatures};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -25,6 +25,7 @@ pub struct Config {
     pub recordings: recorder::Config,
     pub temperatures: temperatures::Config,
     pub http: http::Config,
+    pub relay: relay::Config,
     pub grpc: rpc::Config,
     pub tls: certs::Config,
     pub access: access::Config,
@@ -99,6 +100,7 @@ impl Config {
             self.recordings.check(),
             self.temperatures.check(),
             self.http.check(),
+            self.relay.check(),
             self.grpc.check(),
             self.tls.check(),
             self.access.check(),
@@ -153,6 +155,7 @@ mod tests {
             ("recordings", keys(&full.recordings)),
             ("temperatures", keys(&full.temperatures)),
             ("http", keys(&full.http)),
+            ("relay", keys(&full.relay)),
             ("grpc", keys(&full.grpc)),
             ("tls", keys(&full.tls)),
             ("access", keys(&full.access)),
@@ -168,6 +171,7 @@ mod tests {
         }
         assert!(full.state.is_some());
         assert_eq!(format!("{:?}", Config::default().http), format!("{:?}", example.http));
+        assert_eq!(Config::default().relay, example.relay);
         assert_eq!(format!("{:?}", Config::default().grpc), format!("{:?}", example.grpc));
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
         assert_eq!(format!("{:?}", Config::default().temperatures), format!("{:?}", example.temperatures));

@@ -56,7 +56,7 @@ class Daemon:
         # PostgreSQL runs as another user when this runs as root, and has to pass through.
         os.chmod(self.folder.name, 0o755)
         self.state = pathlib.Path(self.folder.name) / "state"
-        keys = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
+        keys = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address", "relay.address"]
         self.ports = {key: free_port() for key in keys}
         self.start()
         self.token = self.ctl("token", "create", "firmware", "--role", "viewer")["secret"]

@@ -50,6 +50,7 @@ export async function startHub(): Promise<Hub> {
       'grpc.address',
       'camera_link.address',
       'thermometers.address',
+      'relay.address',
     ].map((key) => `--set=${key}=127.0.0.1:0`),
   ]);
   const larderctl = async (...args: string[]): Promise<unknown> => {

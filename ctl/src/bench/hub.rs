@@ -71,8 +71,14 @@ impl BenchHub {
         state: &State,
         stop: &CancellationToken,
     ) -> Result<Self, Failure> {
-        let ports =
-            ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"];
+        let ports = [
+            "http.address",
+            "http.https_address",
+            "grpc.address",
+            "camera_link.address",
+            "thermometers.address",
+            "relay.address",
+        ];
         let mut options: Vec<String> = ports.iter().map(|port| format!("--set={port}=127.0.0.1:0")).collect();
         // All viewers come from this machine.
         options.push(format!("--set=http.max_connections_per_address={CONNECTIONS}"));

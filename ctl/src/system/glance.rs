@@ -10,7 +10,7 @@ use crate::{
     Failure, Out,
     camera::view::{CameraView, ago},
     units::{show_bytes, show_count, show_duration},
-    when,
+    viewer, when,
 };
 
 /// Characters of the disk's bar.
@@ -23,6 +23,10 @@ pub(super) fn show(view: &StatusView, out: &mut Out) -> Result<(), Failure> {
     show_attention(&view.attention, out)?;
     show_parts(view, out)?;
     show_cameras(view, out)?;
+    if let Some(viewers) = view.viewer_list.as_ref().filter(|viewers| !viewers.is_empty()) {
+        out.line("")?;
+        viewer::show(viewers, out)?;
+    }
     if let Some(disk) = &view.disk {
         out.line("")?;
         show_disk(disk, out)?;

@@ -15,7 +15,7 @@ use crate::{
     alarm::{self, AlarmView},
     camera::view::CameraView,
     client::{Hub, quick},
-    units, when,
+    units, viewer, when,
 };
 
 /// Cameras a page; beyond what one hub has.
@@ -39,6 +39,8 @@ pub(super) struct StatusView {
     pub(super) recording: u32,
     pub(super) viewers: u32,
     pub(super) camera_list: Vec<CameraView>,
+    /// Who watches; absent for those who may not know.
+    pub(super) viewer_list: Option<Vec<viewer::View>>,
     pub(super) disk: Option<DiskView>,
     pub(super) listeners: Vec<ListenerView>,
 }
@@ -80,7 +82,8 @@ pub async fn status(hub: &Hub, out: &mut Out) -> Result<(), Failure> {
     let request = ListCamerasRequest { page_size: CAMERAS, ..Default::default() };
     let cameras = hub.cameras().list_cameras(quick(request)).await?.into_inner().cameras;
     let alarms = alarm::raised(hub).await?;
-    let view = StatusView::new(status, cameras.into_iter().map(CameraView::from).collect(), alarms);
+    let mut view = StatusView::new(status, cameras.into_iter().map(CameraView::from).collect(), alarms);
+    view.viewer_list = viewer::if_allowed(hub).await?;
     out.one(&view, |out| glance::show(&view, out))?;
     if view.ready { Ok(()) } else { Err(Failure::NotReady) }
 }
@@ -105,6 +108,7 @@ impl StatusView {
             recording: status.recording,
             viewers: status.viewers,
             camera_list,
+            viewer_list: None,
             disk: status.disk.map(DiskView::from),
             listeners: status
                 .listeners

@@ -49,6 +49,11 @@ impl Access {
         self.known(text, &[secret::Kind::Token, secret::Kind::Session])
     }
 
+    /// Whether it is known at all who may: the rows were read.
+    pub fn is_loaded(&self) -> bool {
+        self.0.directory.has_admin().is_some()
+    }
+
     pub(super) fn directory(&self) -> &Directory {
         &self.0.directory
     }

@@ -108,6 +108,11 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.TemperatureService/GetReadings", VIEWER),
     ("/larder.v1.TemperatureService/ExportReadings", VIEWER),
     ("/larder.v1.TemperatureService/WatchReadings", VIEWER),
+    // It shows who watches from where.
+    ("/larder.v1.ViewerService/ListViewers", OPERATOR),
+    ("/larder.v1.ViewerService/DisconnectViewer", ADMIN),
+    // It opens what its caller may see already, for a minute and once.
+    ("/larder.v1.ViewerService/CreatePass", VIEWER),
     ("/larder.v1.AlarmService/CreateAlarmRule", OPERATOR),
     ("/larder.v1.AlarmService/GetAlarmRule", VIEWER),
     ("/larder.v1.AlarmService/ListAlarmRules", VIEWER),

@@ -39,10 +39,11 @@ use crate::{
         thermometer::{self, Thermometer},
     },
     recorder::{self, Recorder},
-    recordings, repeats,
+    recordings, relay, repeats,
     secrets::HubKey,
     tasks::Tasks,
     temperatures::{self, Temperatures},
+    viewers::{Passes, Viewers},
 };
 use serve::{Built, Shared};
 use tellers::Tellers;
@@ -74,6 +75,7 @@ pub struct Addresses {
     pub camera_link: SocketAddr,
     pub thermometers: SocketAddr,
     pub thermometers_text: Option<SocketAddr>,
+    pub relay: SocketAddr,
     pub socket: PathBuf,
 }
 
@@ -124,6 +126,7 @@ struct Places {
     https: listen::Bound,
     grpc: listen::Bound,
     socket: listen::Bound,
+    relay: relay::Bound,
     socket_path: PathBuf,
 }
 
@@ -193,6 +196,8 @@ impl App {
         let (ingest, thermometer) = doors.open(&events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
+        let viewers = Viewers::new(clock.clone());
+        background.spawn_until_stop(viewers.clone().keep_rates());
         let shared = Shared {
             config,
             clock,
@@ -200,6 +205,8 @@ impl App {
             hub,
             directory,
             access,
+            viewers,
+            passes: Passes::default(),
             recordings,
             root,
             certs,
@@ -267,6 +274,7 @@ impl Places {
             http: listen::bind_tcp(config.http.address, "http.address")?,
             https: listen::bind_tcp(config.http.https_address, "http.https_address")?,
             grpc: listen::bind_tcp(config.grpc.address, "grpc.address")?,
+            relay: relay::bind(config.relay.address)?,
             socket: listen::bind_unix(&socket_path)?,
             socket_path,
         })
@@ -281,6 +289,7 @@ impl Places {
             camera_link: ingest.address(),
             thermometers: thermometer.address(),
             thermometers_text: thermometer.text_address(),
+            relay: self.relay.address()?,
             socket: self.socket_path.clone(),
         })
     }
@@ -294,6 +303,7 @@ impl Addresses {
             grpc.address = %self.grpc,
             camera_link.address = %self.camera_link,
             thermometers.address = %self.thermometers,
+            relay.address = %self.relay,
             socket.path = %self.socket.display(),
             "larderd is ready"
         );
@@ -307,6 +317,7 @@ impl Addresses {
             ("grpc", self.grpc.to_string()),
             ("camera_link", self.camera_link.to_string()),
             ("thermometers", self.thermometers.to_string()),
+            ("relay", self.relay.to_string()),
             ("socket", self.socket.display().to_string()),
         ];
         listed.extend(self.thermometers_text.map(|address| ("thermometers_text", address.to_string())));

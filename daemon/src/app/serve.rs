@@ -29,9 +29,10 @@ use crate::{
     mqtt,
     parts::{Parts, Recent},
     recorder::Recorder,
-    recordings, rpc, system,
+    recordings, relay, rpc, system,
     tasks::Tasks,
     temperatures::{self, Temperatures},
+    viewers::{self, Passes, Viewers},
 };
 
 /// Connections of the local socket and of gRPC; each may carry many calls.
@@ -53,6 +54,8 @@ pub(super) struct Shared {
     pub(super) hub: Hub,
     pub(super) directory: Directory,
     pub(super) access: Access,
+    pub(super) viewers: Viewers,
+    pub(super) passes: Passes,
     pub(super) recordings: recordings::Store,
     /// The recordings' folder.
     pub(super) root: PathBuf,
@@ -85,7 +88,8 @@ impl Shared {
             moq: self.publish()?,
             ..Troubles::default()
         };
-        let parts = watch::parts(self, built, &troubles);
+        let relay = places.relay.serve(&self.config.relay, self.relay()?)?;
+        let parts = watch::parts(self, built, &relay, &troubles);
         let grpc = self.grpc(built, &parts, addresses).await?;
         let pages = self.pages(grpc.clone(), parts, built)?;
         let pages = http::router(pages, access::layer(self.access.clone()));
@@ -164,8 +168,30 @@ impl Shared {
                 listeners: addresses.listed(),
             }),
             access: access::Service::new(built.accounts.clone(), move || links.clone()),
+            viewers: viewers::Service::new(viewers::Parts {
+                viewers: self.viewers.clone(),
+                passes: self.passes.clone(),
+                directory: self.directory.clone(),
+                clock: self.clock.clone(),
+                details: viewers::PassDetails { relay: addresses.relay, certificate_hashes: Arc::new(Vec::new) },
+            }),
         };
         Ok(rpc::router(services, &self.config.grpc, self.access.clone(), &self.servers).await?)
+    }
+
+    fn relay(&self) -> anyhow::Result<relay::Deps> {
+        let directory = self.directory.clone();
+        let camera = |camera: Arc<cameras::Camera>| relay::Camera { id: camera.id, name: camera.name.as_str().into() };
+        Ok(relay::Deps {
+            hub: self.hub.clone(),
+            find: Arc::new(move |name| directory.find(name).map(camera)),
+            access: self.access.clone(),
+            viewers: self.viewers.clone(),
+            passes: self.passes.clone(),
+            clock: self.clock.clone(),
+            tls: self.certs.server_config(Alpn::Relay).context("making the TLS configuration")?,
+            tasks: self.servers.clone(),
+        })
     }
 
     fn pages(&self, rpc: axum::Router, parts: Parts, built: &Built) -> anyhow::Result<http::Parts> {
@@ -184,12 +210,14 @@ impl Shared {
             live: live::Live {
                 hub: self.hub.clone(),
                 find: Arc::new(move |camera| directory.find(camera).map(|camera| camera.id)),
+                viewers: self.viewers.clone(),
                 clock: self.clock.clone(),
                 tasks: self.servers.clone(),
             },
             metrics: metrics::Metrics {
                 recorder,
                 hub: self.hub.clone(),
+                viewers: self.viewers.clone(),
                 name: Arc::new(move |camera| names.get(camera).map(|camera| camera.name.clone())),
                 sensors: watch::sensors(built),
                 measure: watch::measure(self, built, parts.clone()),

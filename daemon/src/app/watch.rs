@@ -11,6 +11,7 @@ use crate::moq;
 use crate::{
     http::metrics::SensorNow,
     parts::{Ask, Parts, Recent},
+    relay::Relay,
     system,
     temperatures::Sensor,
 };
@@ -28,10 +29,10 @@ pub(super) struct Troubles {
 }
 
 /// Every part, each with what may be the matter with it.
-pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Parts {
+pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, troubles: &Troubles) -> Parts {
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
-    let temperatures = built.temperatures.clone();
+    let (temperatures, relay) = (built.temperatures.clone(), relay.clone());
     let Troubles { http, https, grpc, socket, .. } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     let mut parts: Vec<(&'static str, Ask)> = vec![
@@ -43,6 +44,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, troubles: &Troubles) -> Part
         ("https", Box::new(move || https.ask())),
         ("grpc", Box::new(move || grpc.ask())),
         ("socket", Box::new(move || socket.ask())),
+        ("relay", Box::new(move || relay.trouble())),
         ("certificates", Box::new(move || certs.trouble())),
         ("clock", Box::new(move || clock.trouble())),
     ];

@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc};
 
 use arc_swap::ArcSwap;
+use larder_proto::wire::relay;
 use rustls::{
     ServerConfig,
     crypto::ring::default_provider,
@@ -17,6 +18,8 @@ pub enum Alpn {
     Http,
     /// HTTP/2 alone, for gRPC.
     Grpc,
+    /// `larder/1` over QUIC.
+    Relay,
 }
 
 /// Shows the same certificate whatever name is asked for; it can be replaced at any time.
@@ -49,13 +52,17 @@ impl ResolvesServerCert for Resolver {
 }
 
 pub(super) fn server_config(resolver: Arc<Resolver>, alpn: Alpn) -> Result<Arc<ServerConfig>, rustls::Error> {
-    let mut config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
-        .with_safe_default_protocol_versions()?
-        .with_no_client_auth()
-        .with_cert_resolver(resolver);
+    let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
+    let builder = match alpn {
+        Alpn::Http | Alpn::Grpc => builder.with_safe_default_protocol_versions()?,
+        // QUIC has no other (RFC 9001, section 4.2).
+        Alpn::Relay => builder.with_protocol_versions(&[&rustls::version::TLS13])?,
+    };
+    let mut config = builder.with_no_client_auth().with_cert_resolver(resolver);
     config.alpn_protocols = match alpn {
         Alpn::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Alpn::Grpc => vec![b"h2".to_vec()],
+        Alpn::Relay => vec![relay::ALPN.to_vec()],
     };
     Ok(Arc::new(config))
 }

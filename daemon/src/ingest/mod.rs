@@ -6,7 +6,6 @@
 //! [`thermometer`] takes temperatures in.
 
 mod announce;
-mod bucket;
 mod clock_map;
 mod config;
 mod connection;

@@ -17,13 +17,13 @@ use tokio::{io::AsyncReadExt as _, net::tcp::OwnedReadHalf, sync::watch, time::I
 
 use super::{
     Shared, Wanted,
-    bucket::Bucket,
     clock_map::ClockMap,
     registry::{ControlError, Outbox, Place},
     thermometer::SessionClock,
     writer::Pings,
 };
 use crate::{
+    bucket::Bucket,
     clock::from_us,
     hub::{Frame, Publisher, Topic},
     secrets,

@@ -19,7 +19,8 @@ use tokio::{
     time::Instant,
 };
 
-use super::{bucket::Bucket, update::UpdateError};
+use super::update::UpdateError;
+use crate::bucket::Bucket;
 
 /// How long a camera has to acknowledge a command.
 const ACK_TIMEOUT: Duration = Duration::from_secs(5);

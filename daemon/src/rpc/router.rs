@@ -14,6 +14,7 @@ use larder_proto::pb::{
     recording_service_server::{RecordingService, RecordingServiceServer},
     system_service_server::{SystemService, SystemServiceServer},
     temperature_service_server::{TemperatureService, TemperatureServiceServer},
+    viewer_service_server::{ViewerService, ViewerServiceServer},
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{codec::CompressionEncoding, service::Routes};
@@ -36,13 +37,14 @@ const SIGN_IN_BYTES: usize = 8 * 1024;
 /// What is served.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is the service of its name")]
-pub struct Services<C, R, T, L, S, A> {
+pub struct Services<C, R, T, L, S, A, V> {
     pub cameras: C,
     pub recordings: R,
     pub temperatures: T,
     pub alarms: L,
     pub system: S,
     pub access: A,
+    pub viewers: V,
 }
 
 /// Every service, with health and reflection, behind the layers.
@@ -51,8 +53,8 @@ pub struct Services<C, R, T, L, S, A> {
 ///
 /// # Errors
 /// When the descriptors that were compiled in can't be read.
-pub async fn router<C, R, T, L, S, A>(
-    services: Services<C, R, T, L, S, A>,
+pub async fn router<C, R, T, L, S, A, V>(
+    services: Services<C, R, T, L, S, A, V>,
     config: &Config,
     access: Access,
     tasks: &Tasks,
@@ -64,6 +66,7 @@ where
     L: AlarmService,
     S: SystemService,
     A: AccessService,
+    V: ViewerService,
 {
     let (health, health_service) = tonic_health::server::health_reporter();
     health.set_serving::<CameraServiceServer<C>>().await;
@@ -72,6 +75,7 @@ where
     health.set_serving::<AlarmServiceServer<L>>().await;
     health.set_serving::<SystemServiceServer<S>>().await;
     health.set_serving::<AccessServiceServer<A>>().await;
+    health.set_serving::<ViewerServiceServer<V>>().await;
     let stopping = tasks.stopping();
     let stop = stopping.clone();
     tasks.spawn(async move {
@@ -93,6 +97,7 @@ where
         .add_service(temperatures)
         .add_service(AlarmServiceServer::new(services.alarms).max_decoding_message_size(REQUEST_BYTES))
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(ViewerServiceServer::new(services.viewers).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));
 
     Ok(stack(routes, config, access, stopping))

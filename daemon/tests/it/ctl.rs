@@ -102,7 +102,7 @@ async fn the_demo_shows_a_camera_prints_what_to_do_and_stops_whole() {
     let folder = state.path().to_str().unwrap().to_owned();
     let larderd = env!("CARGO_BIN_EXE_larderd");
     let mut words = vec!["larderctl", "--state", &folder, "demo", "--larderd", larderd, "--"];
-    for setting in ["http.address", "http.https_address", "grpc.address", "camera_link.address"] {
+    for setting in ["http.address", "http.https_address", "grpc.address", "camera_link.address", "relay.address"] {
         words.push("--set");
         words.push(Box::leak(format!("{setting}=127.0.0.1:0").into_boxed_str()));
     }

@@ -10,6 +10,7 @@ use std::{
 const FOUNDATIONS: &[&str] = &[
     "addresses",
     "backoff",
+    "bucket",
     "clock",
     "events",
     "named",
@@ -38,7 +39,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("ingest", &["hub", "cameras", "temperatures"]),
     // The database for the kinds of its errors and changes alone; rows are the store's.
     ("recorder", &["hub", "recordings", "db"]),
-    ("http", &["hub", "access", "cameras", "recordings", "temperatures"]),
+    ("http", &["hub", "access", "cameras", "recordings", "temperatures", "viewers"]),
+    ("relay", &["hub", CALLER, "viewers"]),
     ("rpc", &[CALLER]),
     ("access", &["db"]),
     ("cameras", &["db"]),
@@ -60,6 +62,9 @@ const RULES: &[(&str, &[&str])] = &[
     // Broadcasts for relays of Media over QUIC.
     ("moq", &["hub", "cameras"]),
     ("home_assistant", &["mqtt", "hub", "cameras", "temperatures", "alarms"]),
+    // A pass is its caller's.
+    ("viewers", &[CALLER]),
+    ("viewers/service", &["cameras"]),
     ("system", &[]),
     ("system/service", &[CALLER, "cameras", "hub", "recorder"]),
 ];

@@ -25,6 +25,7 @@ mod metrics;
 mod moq;
 mod process;
 mod recording;
+mod relay;
 mod soak;
 mod support;
 mod temperatures;

@@ -21,7 +21,7 @@ from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoRe
 
 LARDERD = os.environ.get("LARDERD", "target/debug/larderd")
 LARDERCTL = os.environ.get("LARDERCTL", "target/debug/larderctl")
-ANY_PORT = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
+ANY_PORT = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address", "relay.address"]
 # The daemon's first start makes a database cluster.
 START_SECONDS = 90
 ANSWER_SECONDS = 20

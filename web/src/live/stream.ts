@@ -28,7 +28,7 @@ export async function followLive(camera: string, events: LiveEvents, signal: Abo
     const code = await connection(camera, events, signal);
     if (signal.aborted) return;
     events.ended(code);
-    if (code === CLOSE.cameraRemoved || code === CLOSE.revoked) return;
+    if (code === CLOSE.cameraRemoved || code === CLOSE.revoked || code === CLOSE.disconnected) return;
     if (performance.now() - began > GOOD_MS) attempt = 0;
     await wait(pauseBefore(attempt), signal);
   }

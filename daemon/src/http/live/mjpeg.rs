@@ -14,16 +14,17 @@ use axum::{
 };
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt as _, stream};
-use http::{Extensions, header};
+use http::{header, request::Parts};
 use larder_proto::wire::CameraId;
 use serde::Deserialize;
 use tokio::time::Instant;
 
-use super::{Ending, Live, count::Count};
+use super::{Ending, Live};
 use crate::{
     access::Caller,
     hub::{Frame, Viewer},
     outcome::Refusal,
+    viewers::{Protocol, Seat},
 };
 
 /// The slowest rate that may be asked for: a frame in ten seconds, before players give up.
@@ -55,22 +56,24 @@ pub(super) async fn stream(
     State(streams): State<Streams>,
     Path(camera): Path<String>,
     Query(rate): Query<Rate>,
-    extensions: Extensions,
+    parts: Parts,
 ) -> Result<Response, Refusal> {
-    let revoked = Caller::of(&extensions)?.revoked.clone();
+    let revoked = Caller::of(&parts.extensions)?.revoked.clone();
     let interval = interval(rate.fps)?;
     let live = &streams.live;
     let topic = live.topic(&camera)?;
+    let seat = live.enter(Protocol::Mjpeg, topic.camera(), &parts)?;
     let source = Source {
         viewer: topic.viewer(),
         newest: streams.newest(topic.camera()),
         interval,
         next_at: Instant::now(),
-        ending: live.ending(&revoked),
-        count: Count::new("mjpeg"),
+        ending: live.ending(&revoked, &seat),
+        seat,
+        unsent: 0,
     };
     let headers = [(header::CONTENT_TYPE, CONTENT_TYPE), (header::CACHE_CONTROL, "no-store")];
-    Ok((headers, Body::from_stream(parts(source))).into_response())
+    Ok((headers, Body::from_stream(body(source))).into_response())
 }
 
 impl Streams {
@@ -111,7 +114,7 @@ fn interval(fps: Option<f64>) -> Result<Duration, Refusal> {
 }
 
 /// The body. Browsers show a part when the boundary after it has come, so it follows each part at once.
-fn parts(source: Source) -> impl Stream<Item = Result<Bytes, Infallible>> {
+fn body(source: Source) -> impl Stream<Item = Result<Bytes, Infallible>> {
     let frames = stream::unfold(source, async |mut source| {
         let part = source.next().await?;
         Some((Ok(part), source))
@@ -126,12 +129,19 @@ struct Source {
     /// When the next frame may be sent.
     next_at: Instant,
     ending: Ending,
-    count: Count,
+    seat: Seat,
+    /// Bytes of the part that the socket takes now.
+    unsent: usize,
 }
 
 impl Source {
     /// The next part. `None` at the end.
     async fn next(&mut self) -> Option<Bytes> {
+        // Asked for the next one, the socket has taken the one before.
+        if self.unsent > 0 {
+            self.seat.delivered(self.unsent);
+            self.unsent = 0;
+        }
         let Self { viewer, interval, next_at, ending, .. } = self;
         let newest = async {
             if !interval.is_zero() {
@@ -144,7 +154,9 @@ impl Source {
             Some(_) = ending.next() => None,
             seen = newest => seen,
         }?;
-        self.count.frame(seen.skipped);
+        self.seat.skipped(seen.skipped);
+        self.unsent = seen.frame.jpeg.len();
+        self.seat.sent(self.unsent);
         // From the plan and not from now, so that the mean is the rate asked for; but no catching up after a pause.
         self.next_at = (self.next_at + self.interval).max(Instant::now());
         Some(self.newest.part(&seen.frame))

@@ -2,7 +2,6 @@
 //!
 //! All three read through a [`Viewer`](crate::hub::Viewer), so that a slow reader skips to the newest frame.
 
-mod count;
 mod handshake;
 mod mjpeg;
 mod peer;
@@ -17,14 +16,17 @@ use std::{pin::Pin, sync::Arc};
 
 use axum::{Router, routing::get};
 use futures_util::stream::FuturesUnordered;
+use http::{HeaderMap, header, request::Parts};
 use larder_proto::wire::CameraId;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    access::{Caller, PeerAddress},
     clock::Clock,
     hub::{Hub, Topic},
     outcome::{Kind, Refusal},
     tasks::Tasks,
+    viewers::{Entry, Protocol, Seat, Viewers},
 };
 
 /// Finds a camera by id or name.
@@ -37,6 +39,8 @@ pub struct Live {
     pub hub: Hub,
     /// Which cameras there are.
     pub find: Find,
+    /// Who watches.
+    pub viewers: Viewers,
     /// The time.
     pub clock: Clock,
     /// Owns the sessions; stopping it closes them.
@@ -71,14 +75,28 @@ impl Live {
         Ok(self.hub.ensure(id))
     }
 
-    /// Tells when every view, or those of this caller, must end.
-    fn ending(&self, revoked: &CancellationToken) -> Ending {
-        let (stop, revoked) = (self.tasks.stopping(), revoked.clone());
+    /// The caller of a request takes a seat.
+    fn enter(&self, protocol: Protocol, camera: CameraId, parts: &Parts) -> Result<Seat, Refusal> {
+        let caller = Caller::of(&parts.extensions)?;
+        let address = parts.extensions.get::<PeerAddress>();
+        Ok(self.viewers.enter(Entry {
+            protocol,
+            address: address.map_or_else(|| "local".to_owned(), |PeerAddress(address)| address.to_string()),
+            user: Arc::clone(&caller.name),
+            client: client(&parts.headers),
+            camera,
+        }))
+    }
+
+    /// Tells when every view, those of this caller, or this one must end.
+    fn ending(&self, revoked: &CancellationToken, seat: &Seat) -> Ending {
+        let (stop, revoked, disconnected) = (self.tasks.stopping(), revoked.clone(), seat.disconnected());
         let ending: Waiting = Box::pin(async move {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => wire::CloseCode::GoingAway,
                 () = revoked.cancelled() => wire::CloseCode::Revoked,
+                () = disconnected.cancelled() => wire::CloseCode::Disconnected,
             }
         });
         std::iter::once(ending).collect()
@@ -87,6 +105,12 @@ impl Live {
     fn is_known(&self, camera: CameraId) -> bool {
         (self.find)(&camera.to_string()).is_some()
     }
+}
+
+/// What program a request says it comes from.
+fn client(headers: &HeaderMap) -> String {
+    let agent = headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+    agent.unwrap_or_default().to_owned()
 }
 
 #[cfg(test)]

@@ -10,13 +10,15 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     Ending, Live,
-    count::Count,
     peer::{Lost, Peer},
     rfc6455::{DecodeError, Inbound, Opcode},
     window::{ACK_TIMEOUT, Window},
     wire::{self, CloseCode},
 };
-use crate::hub::{Seen, Viewer};
+use crate::{
+    hub::{Seen, Viewer},
+    viewers::Seat,
+};
 
 /// Keeps NAT entries alive (RFC 4787 allows two minutes, cheap routers have less) and finds dead peers.
 const PING: Duration = Duration::from_secs(15);
@@ -43,8 +45,16 @@ pub(super) struct Session {
     pinged_at: Instant,
     /// No frame was sent since the last tick.
     quiet: bool,
-    frames: u64,
-    count: Count,
+    seat: Seat,
+}
+
+/// What a session shows to whom.
+pub(super) struct Place {
+    pub(super) camera: CameraId,
+    pub(super) viewer: Viewer,
+    pub(super) seat: Seat,
+    /// Of the caller.
+    pub(super) revoked: CancellationToken,
 }
 
 /// Why a session ends.
@@ -69,20 +79,20 @@ impl From<Lost> for End {
 }
 
 impl Session {
-    pub(super) fn new(peer: Peer, camera: CameraId, viewer: Viewer, live: Live, revoked: CancellationToken) -> Self {
+    pub(super) fn new(peer: Peer, place: Place, live: Live) -> Self {
         let now = Instant::now();
+        let Place { camera, viewer, seat, revoked } = place;
         Self {
             peer,
             camera,
             viewer,
-            ending: live.ending(&revoked),
+            ending: live.ending(&revoked, &seat),
             live,
             window: Window::default(),
             heard_at: now,
             pinged_at: now,
             quiet: true,
-            frames: 0,
-            count: Count::new("websocket"),
+            seat,
         }
     }
 
@@ -101,10 +111,9 @@ impl Session {
             }
             End::Gone => (0, "the viewer left"),
         };
-        self.count.ended(reason);
-        tracing::debug!(
-            camera.id = %self.camera, close.code = code, reason, frames = self.frames, "a live view ended"
-        );
+        self.seat.ended(reason);
+        let (frames, skipped) = self.seat.counts();
+        tracing::debug!(camera.id = %self.camera, close.code = code, reason, frames, skipped, "a live view ended");
     }
 
     async fn step(&mut self, ticks: &mut Interval) -> Result<(), End> {
@@ -152,7 +161,11 @@ impl Session {
         self.heard_at = Instant::now();
         match message {
             Inbound::Binary(bytes) => match wire::decode_ack(&bytes) {
-                Some(sequence) => self.window.acknowledged(sequence),
+                Some(sequence) => {
+                    if let Some(bytes) = self.window.acknowledged(sequence) {
+                        self.seat.delivered(bytes);
+                    }
+                }
                 None => return Err(End::Close(CloseCode::Unsupported)),
             },
             Inbound::Text => return Err(End::Close(CloseCode::Unsupported)),
@@ -171,9 +184,10 @@ impl Session {
             self.hear_all().await?;
         }
         self.quiet = false;
-        self.frames += 1;
-        self.count.frame(seen.skipped);
-        self.window.sent(seen.frame.sequence);
+        let bytes = seen.frame.jpeg.len();
+        self.seat.skipped(seen.skipped);
+        self.seat.sent(bytes);
+        self.window.sent(seen.frame.sequence, bytes);
         let head = wire::head(seen, self.live.clock.now());
         let sending = self.peer.send_picture(&head, seen.frame.jpeg.clone());
         send(sending, &mut self.ending).await

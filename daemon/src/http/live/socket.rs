@@ -7,10 +7,15 @@ use axum::{
 use http::{HeaderMap, Uri, header, request::Parts};
 use hyper::upgrade::OnUpgrade;
 
-use super::{Live, handshake, peer::Peer, session::Session};
+use super::{
+    Live, handshake,
+    peer::Peer,
+    session::{self, Session},
+};
 use crate::{
     access::Caller,
     outcome::{Kind, Refusal},
+    viewers::Protocol,
 };
 
 pub(super) async fn upgrade(
@@ -24,10 +29,13 @@ pub(super) async fn upgrade(
     let answer = handshake::answer(&parts.headers)?;
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade.ok_or_else(|| Refusal::new(Kind::InvalidArgument, "this connection can't become another"))?;
-    let viewer = topic.viewer();
+    let (viewer, seat) = (topic.viewer(), live.enter(Protocol::WebSocket, topic.camera(), &parts)?);
     live.tasks.clone().spawn(async move {
         match upgrade.await {
-            Ok(upgraded) => Session::new(Peer::new(upgraded), topic.camera(), viewer, live, revoked).run().await,
+            Ok(upgraded) => {
+                let place = session::Place { camera: topic.camera(), viewer, seat, revoked };
+                Session::new(Peer::new(upgraded), place, live).run().await;
+            }
             Err(error) => tracing::debug!(%error, "a live view was gone before it began"),
         }
     });

@@ -39,6 +39,7 @@ struct Fixture {
     publisher: Publisher,
     address: SocketAddr,
     revoked: CancellationToken,
+    viewers: Viewers,
     tasks: Tasks,
 }
 
@@ -56,7 +57,8 @@ impl Fixture {
         });
         let (tasks, revoked) = (Tasks::new(), CancellationToken::new());
         let caller = Caller { name: "me".into(), role: Role::Viewer, via: Via::Token, revoked: revoked.clone() };
-        let live = Live { hub: hub.clone(), find, clock, tasks: tasks.clone() };
+        let viewers = Viewers::new(clock.clone());
+        let live = Live { hub: hub.clone(), find, viewers: viewers.clone(), clock, tasks: tasks.clone() };
         let router = routes(live).layer(Extension(caller));
         let bound = bind_tcp((Ipv4Addr::LOCALHOST, 0).into(), "http.address").expect("a port");
         let address = bound.address().expect("an address");
@@ -69,7 +71,7 @@ impl Fixture {
             tasks: tasks.clone(),
             trouble: Recent::default(),
         });
-        Self { hub, camera, known, publisher, address, revoked, tasks }
+        Self { hub, camera, known, publisher, address, revoked, viewers, tasks }
     }
 
     fn publish(&self, us: i64, jpeg: Bytes) {
@@ -255,6 +257,28 @@ async fn a_revoked_caller_sees_no_more() {
     fixture.revoked.cancel();
     assert_eq!(look.closed().await, 4003);
     stream.read_to_end(&mut Vec::new()).await.expect("an end");
+}
+
+#[tokio::test]
+async fn a_view_that_is_disconnected_is_told_so_and_others_go_on() {
+    let fixture = Fixture::new();
+    let (mut look, mut other) = (fixture.look().await, fixture.look().await);
+    fixture.publish(1, picture(0));
+    let mut stream = fixture.get("/cameras/fridge/stream.mjpeg").await;
+    let mut some = [0; 1024];
+    assert!(stream.read(&mut some).await.expect("bytes") > 0);
+    let all = fixture.viewers.all();
+    let protocols: Vec<_> = all.iter().map(|one| one.entry.protocol).collect();
+    assert_eq!(protocols, [Protocol::WebSocket, Protocol::WebSocket, Protocol::Mjpeg]);
+    assert!(all.iter().all(|one| one.entry.camera == fixture.camera && &*one.entry.user == "me"));
+    for index in [0, 2] {
+        assert!(fixture.viewers.disconnect(all[index].id).is_some());
+    }
+    assert_eq!(look.closed().await, 4005);
+    stream.read_to_end(&mut Vec::new()).await.expect("an end");
+    assert!(matches!(other.next().await, Message::Binary(_)));
+    let left: Vec<_> = fixture.viewers.all().into_iter().map(|one| one.id).collect();
+    assert!(left.contains(&all[1].id) && !left.contains(&all[2].id));
 }
 
 #[tokio::test]

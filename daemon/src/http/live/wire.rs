@@ -46,6 +46,8 @@ pub enum CloseCode {
     Revoked,
     /// The camera was removed.
     CameraRemoved,
+    /// Somebody who manages the hub ended this view.
+    Disconnected,
 }
 
 impl CloseCode {
@@ -59,6 +61,7 @@ impl CloseCode {
             Self::TooSlow => 4001,
             Self::Revoked => 4003,
             Self::CameraRemoved => 4004,
+            Self::Disconnected => 4005,
         }
     }
 
@@ -72,6 +75,7 @@ impl CloseCode {
             Self::TooSlow => "too slow",
             Self::Revoked => "access was revoked",
             Self::CameraRemoved => "the camera was removed",
+            Self::Disconnected => "disconnected",
         }
     }
 }
@@ -136,8 +140,8 @@ mod tests {
 
     #[test]
     fn close_codes_are_a_contract() {
-        use CloseCode::{CameraRemoved, GoingAway, ProtocolError, Revoked, TooBig, TooSlow, Unsupported};
-        let codes = [GoingAway, ProtocolError, Unsupported, TooBig, TooSlow, Revoked, CameraRemoved];
-        assert_eq!(codes.map(CloseCode::code), [1001, 1002, 1003, 1009, 4001, 4003, 4004]);
+        use CloseCode::{CameraRemoved, Disconnected, GoingAway, ProtocolError, Revoked, TooBig, TooSlow, Unsupported};
+        let codes = [GoingAway, ProtocolError, Unsupported, TooBig, TooSlow, Revoked, CameraRemoved, Disconnected];
+        assert_eq!(codes.map(CloseCode::code), [1001, 1002, 1003, 1009, 4001, 4003, 4004, 4005]);
     }
 }

@@ -1,7 +1,7 @@
 //! Every metric that the hub keeps: its name, what it means, and the labels it carries.
 //!
-//! Labels have few values: names of reasons, codes and protocols, and cameras, which people add by hand. Nothing that
-//! a stranger chooses becomes one.
+//! Labels have few values: names of reasons, codes and protocols, cameras, which people add by hand, and those who watch
+//! live at this moment. Nothing that a stranger chooses becomes one.
 
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram};
 
@@ -141,6 +141,19 @@ pub const METRICS: &[Metric] = &[
     counter("larder_live_frames_sent_total", &["protocol"], "frames sent to live viewers"),
     counter("larder_live_frames_skipped_total", &["protocol"], "frames that slow live viewers skipped"),
     counter("larder_live_ended_total", &["protocol", "reason"], "live views that ended"),
+    gauge(
+        "larder_viewer_info",
+        &["viewer", "camera", "protocol"],
+        "always 1; its labels say what a live viewer watches and how",
+    ),
+    counter("larder_viewer_frames_delivered_total", &["viewer"], "frames that the viewer has whole"),
+    counter("larder_viewer_frames_skipped_total", &["viewer"], "frames that the viewer was not sent"),
+    gauge("larder_viewer_queued_bytes", &["viewer"], "bytes that are on their way to the viewer"),
+    gauge("larder_viewer_round_trip_seconds", &["viewer"], "round trip to the viewer, where its protocol tells"),
+    gauge("larder_viewer_frames_per_second", &["viewer"], "frames a second over the last ten seconds"),
+    gauge("larder_viewer_bytes_per_second", &["viewer"], "bytes of frames a second over the last ten seconds"),
+    counter("larder_relay_refused_total", &["reason"], "far viewers that were not let in"),
+    counter("larder_relay_retries_total", &[], "far viewers that had to prove their address first"),
     gauge("larder_http_connections", &["listener"], "connections that are open"),
     counter("larder_http_connections_refused_total", &["listener", "reason"], "connections that came to no request"),
     counter("larder_http_connections_full_total", &["listener"], "times a peer had to wait: all places were taken"),

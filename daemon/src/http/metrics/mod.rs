@@ -4,6 +4,7 @@ mod cameras;
 pub mod catalogue;
 mod process;
 mod sensors;
+mod viewers;
 
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -17,7 +18,10 @@ use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, Promet
 
 pub use sensors::SensorNow;
 
-use crate::hub::{Hub, Snapshot};
+use crate::{
+    hub::{Hub, Snapshot},
+    viewers::Viewers,
+};
 
 /// The text format's own version (prometheus.io/docs/instrumenting/exposition_formats).
 const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -38,6 +42,8 @@ pub struct Metrics {
     pub recorder: PrometheusHandle,
     /// The cameras.
     pub hub: Hub,
+    /// Who watches.
+    pub viewers: Viewers,
     /// What a camera is called.
     pub name: Arc<dyn Fn(CameraId) -> Option<String> + Send + Sync>,
     /// The thermometers now; it must not wait.
@@ -89,7 +95,8 @@ async fn render(State(metrics): State<Metrics>) -> impl IntoResponse {
         })
         .collect();
     let sensors = sensors::render(&(metrics.sensors)());
-    let mut text = metrics.recorder.render() + &cameras::render(&named) + &sensors + &process::render();
+    let viewers = viewers::render(&metrics.viewers.all());
+    let mut text = metrics.recorder.render() + &cameras::render(&named) + &sensors + &viewers + &process::render();
     text += &catalogue::declarations(&text);
     ([(header::CONTENT_TYPE, CONTENT_TYPE)], text)
 }

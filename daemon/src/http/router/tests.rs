@@ -23,7 +23,9 @@ fn whole(ready: bool) -> Router {
     let key = HubKey::load_or_create(folder.path()).expect("a key");
     let clock = Clock::new();
     let hub = Hub::new(clock.clone(), Events::new(clock.clone()));
-    let live = Live { hub: hub.clone(), find: Arc::new(|_| None), clock: clock.clone(), tasks: Tasks::new() };
+    let viewers = crate::viewers::Viewers::new(clock.clone());
+    let find = Arc::new(|_: &str| None);
+    let live = Live { hub: hub.clone(), find, viewers: viewers.clone(), clock: clock.clone(), tasks: Tasks::new() };
     // Recordings need a database; who gets in is decided before them.
     let hls = hls::ROUTES.iter().fold(Router::new(), |hls, (_, pattern)| hls.route(pattern, get(async || "media")));
     let parts = Parts {
@@ -37,6 +39,7 @@ fn whole(ready: bool) -> Router {
         metrics: Metrics {
             recorder: page::install().expect("a recorder"),
             hub,
+            viewers,
             name: Arc::new(|_| None),
             sensors: Arc::new(Vec::new),
             measure: Arc::new(|| {}),

@@ -8,8 +8,9 @@ use larder_proto::wire::{
 };
 use tokio::time::Instant;
 
-use super::{super::bucket::Bucket, Thermometers, probes::offer};
+use super::{Thermometers, probes::offer};
 use crate::{
+    bucket::Bucket,
     clock::Clock,
     temperatures::{Heard, Source},
 };

@@ -104,7 +104,7 @@ impl Home {
         for setting in &self.settings {
             command.arg("--set").arg(setting);
         }
-        for key in ["http.https_address", "grpc.address"] {
+        for key in ["http.https_address", "grpc.address", "relay.address"] {
             command.arg("--set").arg(format!("{key}=127.0.0.1:0"));
         }
         command.arg("--set").arg(format!("http.address=127.0.0.1:{}", self.http));

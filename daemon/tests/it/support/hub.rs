@@ -16,6 +16,7 @@ use larder_proto::{
         self, access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
         camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
         system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
+        viewer_service_client::ViewerServiceClient,
     },
     wire::CameraId,
 };
@@ -42,6 +43,7 @@ pub(crate) struct Clients {
     pub(crate) alarms: AlarmServiceClient<Channel>,
     pub(crate) system: SystemServiceClient<Channel>,
     pub(crate) access: AccessServiceClient<Channel>,
+    pub(crate) viewers: ViewerServiceClient<Channel>,
 }
 
 impl Hub {
@@ -131,7 +133,8 @@ impl Clients {
             temperatures: TemperatureServiceClient::new(channel.clone()),
             alarms: AlarmServiceClient::new(channel.clone()),
             system: SystemServiceClient::new(channel.clone()),
-            access: AccessServiceClient::new(channel),
+            access: AccessServiceClient::new(channel.clone()),
+            viewers: ViewerServiceClient::new(channel),
         }
     }
 }
@@ -148,11 +151,17 @@ pub(crate) async fn over_socket(path: &Path) -> Channel {
 
 /// A hub's configuration: free ports on loopback, and these settings.
 pub(crate) fn state_config(state: &Path, settings: &[String]) -> Config {
-    let mut all: Vec<String> =
-        ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
-            .iter()
-            .map(|key| format!("{key}=127.0.0.1:0"))
-            .collect();
+    let mut all: Vec<String> = [
+        "http.address",
+        "http.https_address",
+        "grpc.address",
+        "camera_link.address",
+        "thermometers.address",
+        "relay.address",
+    ]
+    .iter()
+    .map(|key| format!("{key}=127.0.0.1:0"))
+    .collect();
     // The machine may be nearly full; the floor has tests of its own.
     all.push("recordings.free_mib=16".to_owned());
     all.extend_from_slice(settings);
