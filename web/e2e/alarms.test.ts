@@ -1,5 +1,7 @@
 // An alarm from its rule to its end, on the real hub with real datagrams.
 
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
 import { enter, FORMS, isAtRest, keepPicture, openPage, startBrowser } from './browser';
@@ -11,6 +13,9 @@ let browser: Browser;
 let context: BrowserContext;
 let page: Page;
 let errors: string[];
+/** What a webhook was posted: the occasion of each message, and whether it was signed. */
+const posted: { occasion: string; signed: boolean }[] = [];
+let receiver: Server;
 
 beforeAll(async () => {
   hub = await startHub();
@@ -25,6 +30,16 @@ beforeAll(async () => {
   await enter(page, hub.url, code);
   await hub.larderctl('sensor', 'add', 'door', '--text=127.0.0.1=door', '--title=Door shelf');
   await hub.past(pastOf('door', 3.4, 1.2));
+  receiver = createServer((request, response) => {
+    let body = '';
+    request.on('data', (piece: Buffer) => (body += piece.toString()));
+    request.on('end', () => {
+      const { occasion } = JSON.parse(body) as { occasion: string };
+      posted.push({ occasion, signed: request.headers['x-larder-signature'] !== undefined });
+      response.end();
+    });
+  });
+  await new Promise<void>((resolve) => receiver.listen(0, '127.0.0.1', resolve));
 });
 
 afterEach(async ({ task }) => {
@@ -34,6 +49,7 @@ afterEach(async ({ task }) => {
 afterAll(async () => {
   await browser?.close();
   await hub?.stop();
+  receiver?.close();
 });
 
 test('a rule is made of advice, whose source is named', async () => {
@@ -51,6 +67,26 @@ test('a rule is made of advice, whose source is named', async () => {
   await form.getByLabel('And gone for', { exact: true }).fill('1');
   await form.getByRole('button', { name: 'Add the rule' }).click();
   await page.locator('[data-rule="fridge-warm"]', { hasText: 'Door shelf above 5 °C' }).waitFor();
+});
+
+test('a webhook is added, its secret shown once, and a test goes through it', async () => {
+  const { port } = receiver.address() as AddressInfo;
+  await page.getByRole('button', { name: 'Add a channel' }).click();
+  const form = page.getByRole('region', { name: 'New channel' });
+  await form.getByText('Webhook').click();
+  await form.getByLabel('Name').fill('house');
+  await form.getByLabel('Address').fill('ftp://example.org/larder');
+  await form.getByRole('button', { name: 'Add the channel' }).click();
+  await form.getByRole('alert').waitFor();
+  await keepPicture(page, 'channel-refused-desktop-light');
+  await form.getByLabel('Address').fill(`http://127.0.0.1:${port}/larder`);
+  await form.getByRole('button', { name: 'Add the channel' }).click();
+  await page.getByText('shown now and never again').waitFor();
+  const channel = page.locator('[data-channel="house"]');
+  await channel.getByRole('button', { name: 'Test' }).click();
+  await channel.getByText('It went through').waitFor();
+  await keepPicture(page, 'channel-desktop-light');
+  expect(posted).toEqual([{ occasion: 'test', signed: true }]);
 });
 
 test('the band of the rule lies on the graph, above its limit and not below', async () => {
@@ -93,6 +129,9 @@ test('an alarm whose cause is gone is over, and stays in the history', async () 
   await hub.reading('door 3.5');
   await page.locator('[data-alarm="fridge-warm"]').waitFor({ state: 'detached', timeout: 60_000 });
   await page.locator('[data-over="fridge-warm"]', { hasText: 'anna knew' }).waitFor({ timeout: 30_000 });
+  await expect
+    .poll(() => posted.map(({ occasion }) => occasion), { timeout: 30_000 })
+    .toEqual(['test', 'raised', 'cleared']);
   await keepPicture(page, 'over-desktop-light');
 });
 
