@@ -92,6 +92,13 @@ impl Dialer {
 
     async fn local(socket: PathBuf, relay: Option<(String, u16)>) -> Result<Self, Failure> {
         let authority = socket.with_file_name("certs").join("ca.crt");
+        if !authority.exists() {
+            return Err(Failure::Usage(
+                "this hub shows a certificate of its own, for names that only it knows: name it as others do, with \
+                 --hub https://NAME:7442 and --token"
+                    .to_owned(),
+            ));
+        }
         let hub = Hub::connect(Target::Socket(socket)).await?;
         let (host, port) = match relay {
             Some(place) => place,

@@ -36,19 +36,26 @@ pub(super) type Newest = watch::Receiver<Option<Arc<Picture>>>;
 
 /// A file that is being written.
 pub(super) struct Writing {
-    done: oneshot::Receiver<Result<(), Failure>>,
+    /// None once it has ended.
+    done: Option<oneshot::Receiver<Result<(), Failure>>>,
     patience: Duration,
 }
 
 impl Writing {
-    /// When it ended by itself, which is a failure or a reader that went away. Cancel safe.
+    /// When it ended by itself, which is a failure or a reader that went away; told once. Cancel safe.
     pub(super) async fn ended(&mut self) -> Result<(), Failure> {
-        (&mut self.done).await.unwrap_or_else(|_gone| Err(Failure::Other("a file's writer is gone".to_owned())))
+        let Some(done) = &mut self.done else { return std::future::pending().await };
+        let ended = done.await.unwrap_or_else(|_gone| Err(Failure::Other("a file's writer is gone".to_owned())));
+        self.done = None;
+        ended
     }
 
     /// After its source has ended: waits until all is written, for a while.
     pub(super) async fn finish(mut self) -> Result<(), Failure> {
-        timeout(self.patience, self.ended()).await.unwrap_or(Ok(()))
+        match self.done {
+            Some(_) => timeout(self.patience, self.ended()).await.unwrap_or(Ok(())),
+            None => Ok(()),
+        }
     }
 }
 
@@ -139,7 +146,7 @@ fn in_a_thread(patience: Duration, work: impl FnOnce() -> Result<(), Failure> + 
         // Nobody waits for it any more, maybe.
         let _untold = tell.send(work());
     });
-    Writing { done, patience }
+    Writing { done: Some(done), patience }
 }
 
 #[cfg(test)]
