@@ -1,17 +1,5 @@
-"""An independent gRPC client against the real daemon: all it knows of Larder it learns by reflection.
+"""An independent gRPC client against the real daemon: all it knows of Larder it learns by reflection."""
 
-Needs larderd and larderctl (LARDERD, LARDERCTL) and the packages of requirements.txt. Ends with the line
-`python: N passed, N failed`.
-"""
-
-import json
-import os
-import pathlib
-import signal
-import subprocess
-import sys
-import tempfile
-import time
 import unittest
 
 import grpc
@@ -19,55 +7,9 @@ from google.protobuf import message_factory
 from google.protobuf.descriptor_pool import DescriptorPool
 from grpc_reflection.v1alpha.proto_reflection_descriptor_database import ProtoReflectionDescriptorDatabase
 
-LARDERD = os.environ.get("LARDERD", "target/debug/larderd")
-LARDERCTL = os.environ.get("LARDERCTL", "target/debug/larderctl")
-ANY_PORT = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address", "relay.address"]
-# The daemon's first start makes a database cluster.
-START_SECONDS = 90
+from hub import Hub
+
 ANSWER_SECONDS = 20
-
-
-class Hub:
-    """larderd in a folder of its own, on free ports."""
-
-    def __init__(self):
-        self.folder = tempfile.TemporaryDirectory(prefix="larder-python-")
-        # PostgreSQL runs as another user when this runs as root, and has to pass through.
-        os.chmod(self.folder.name, 0o755)
-        self.state = pathlib.Path(self.folder.name) / "state"
-        settings = [word for key in ANY_PORT for word in ("--set", f"{key}=127.0.0.1:0")]
-        self.daemon = subprocess.Popen([LARDERD, "--state", self.state, *settings])
-        self.listeners = self._wait()
-
-    def ctl(self, *words):
-        command = [LARDERCTL, "--state", self.state, "--json", *words]
-        return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
-
-    def camera(self, name):
-        """A simulated camera that sends until it is terminated."""
-        key_file = self.state / f"{name}.key"
-        self.ctl("camera", "add", name, "--key-file", key_file)
-        words = ["--key-file", key_file, "--link", self.listeners["camera_link"], "--size", "320x240"]
-        return subprocess.Popen([LARDERCTL, "--state", self.state, "camera", "simulate", name, *words])
-
-    def stop(self):
-        self.daemon.send_signal(signal.SIGTERM)
-        self.daemon.wait(timeout=40)
-        self.folder.cleanup()
-
-    def _wait(self):
-        end = time.monotonic() + START_SECONDS
-        while True:
-            try:
-                status = self.ctl("status")
-                if all(part["ready"] for part in status["parts"]):
-                    return {listener["name"]: listener["address"] for listener in status["listeners"]}
-            except subprocess.CalledProcessError as error:
-                if self.daemon.poll() is not None:
-                    raise RuntimeError("larderd ended while starting") from error
-            if time.monotonic() > end:
-                raise RuntimeError("larderd is not up")
-            time.sleep(0.1)
 
 
 class Client:
@@ -139,10 +81,3 @@ class ClientTest(unittest.TestCase):
         with self.assertRaises(grpc.RpcError) as refused:
             self.client.call("CameraService", "DeleteCamera", camera="fridge")
         self.assertEqual(refused.exception.code(), grpc.StatusCode.PERMISSION_DENIED)
-
-
-if __name__ == "__main__":
-    outcome = unittest.main(exit=False, verbosity=2).result
-    failed = len(outcome.failures) + len(outcome.errors)
-    print(f"python: {outcome.testsRun - failed} passed, {failed} failed")
-    sys.exit(0 if failed == 0 and outcome.testsRun > 0 else 1)
