@@ -13,6 +13,8 @@ use super::{Conditions, DatagramProxy, Link, StreamProxy, datagrams, megabits, s
 
 /// A datagram as QUIC sends them.
 const DATAGRAM: usize = 1200;
+/// For loss: small ones, so that there are thousands of them.
+const SMALL: usize = 100 - datagrams::HEADERS;
 /// How long each flood takes.
 const FLOOD: Duration = Duration::from_millis(1500);
 /// The beginning is not measured: queues fill.
@@ -21,6 +23,8 @@ const SETTLE: Duration = Duration::from_millis(300);
 const PUSH: f64 = 1.2;
 /// For loss, where the line is not full.
 const CALM: f64 = 0.5;
+/// And the machine is not busy: 5,000 datagrams a second.
+const MOST_SMALL: f64 = 4e6;
 /// An echo that has not come by then is lost.
 const ECHO_PATIENCE: Duration = Duration::from_secs(2);
 
@@ -44,8 +48,8 @@ pub(crate) struct Truth {
 /// The loopback has no ports for it.
 pub(crate) async fn measure(conditions: Conditions, seed: u64) -> io::Result<Truth> {
     let rate = conditions.rate_bits.unwrap_or(100_000_000) as f64;
-    let (bits, _) = flood(&Link::new(conditions, seed), rate * PUSH).await?;
-    let (_, loss) = flood(&Link::new(conditions, seed), rate * CALM).await?;
+    let (bits, _) = flood(&Link::new(conditions, seed), rate * PUSH, DATAGRAM).await?;
+    let (_, loss) = flood(&Link::new(conditions, seed), (rate * CALM).min(MOST_SMALL), SMALL).await?;
     Ok(Truth {
         datagram_mbit_s: megabits(bits),
         stream_mbit_s: megabits(pour(&Link::new(conditions, seed)).await?),
@@ -54,19 +58,20 @@ pub(crate) async fn measure(conditions: Conditions, seed: u64) -> io::Result<Tru
     })
 }
 
-/// Datagrams at a rate: bits a second that arrive, and the share that does not.
-async fn flood(link: &Link, bits: f64) -> io::Result<(f64, f64)> {
+/// Datagrams of a size at a rate: bits a second that arrive, and the share that does not.
+async fn flood(link: &Link, bits: f64, bytes: usize) -> io::Result<(f64, f64)> {
     let server = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     let proxy = DatagramProxy::start(link, server.local_addr()?).await?;
     let viewer = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?;
     viewer.connect(proxy.address()).await?;
-    let size = ((DATAGRAM + datagrams::HEADERS) * 8) as f64;
+    let size = ((bytes + datagrams::HEADERS) * 8) as f64;
+    let datagram = vec![0; bytes];
     let began = Instant::now();
     let mut sent = 0_u64;
     let send = async {
         while began.elapsed() < FLOOD {
             while (sent as f64) * size < began.elapsed().as_secs_f64() * bits {
-                viewer.send(&[0; DATAGRAM]).await?;
+                viewer.send(&datagram).await?;
                 sent += 1;
             }
             sleep(Duration::from_millis(1)).await;

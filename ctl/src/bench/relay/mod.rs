@@ -11,7 +11,10 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use clap::{Args, ValueEnum};
 use larder_proto::pb::RecordingMode;
-use tokio::{task::JoinSet, time::sleep};
+use tokio::{
+    task::JoinSet,
+    time::{sleep, timeout},
+};
 use tokio_util::sync::CancellationToken;
 
 pub(super) use raw::serve;
@@ -39,13 +42,11 @@ use crate::{Failure, Out, progress::Progress};
 const FPS: u32 = 20;
 /// Bytes of each.
 const FRAME_BYTES: usize = 54_000;
-/// Until a viewer and the hub have found the line's rate.
-const WARM_UP: Duration = Duration::from_secs(5);
 /// For the first picture on the worst line.
 const PATIENCE: Duration = Duration::from_secs(30);
 /// A picture that is younger shows what is.
 const CURRENT: Duration = Duration::from_secs(1);
-/// How long is looked on after a cut.
+/// How long is waited for a picture after a cut.
 const AFTER_CUT: Duration = Duration::from_secs(10);
 /// How long is looked on after the path has changed.
 const AFTER_MOVE: Duration = Duration::from_secs(3);
@@ -63,6 +64,9 @@ pub struct RelayArgs {
     /// How long each line is measured
     #[arg(long, value_name = "SECONDS", default_value = "20", value_parser = clap::value_parser!(u32).range(1..=3600))]
     seconds: u32,
+    /// How long a viewer and the hub have to find the line's rate, before anything is measured
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = clap::value_parser!(u32).range(0..=60))]
+    warm_up: u32,
     /// How long the cut lasts
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = clap::value_parser!(u32).range(1..=60))]
     cut: u32,
@@ -189,7 +193,7 @@ impl Bench<'_> {
         let link = Link::new(line.conditions, SEED);
         let (mut viewer, _proxy) = self.behind(&link, protocol).await?;
         viewer.has(1, PATIENCE).await?;
-        sleep(WARM_UP).await;
+        self.warm_up().await;
         let (seen, length) = self.watched(&viewer.log).await;
         let (lost, dropped) = link.losses();
         let true_rate = match protocol {
@@ -230,26 +234,29 @@ impl Bench<'_> {
         let link = Link::new(Conditions::new(8_000_000, Duration::from_millis(10)), SEED);
         let (mut viewer, _proxy) = self.behind(&link, protocol).await?;
         viewer.has(1, PATIENCE).await?;
-        sleep(WARM_UP).await;
+        self.warm_up().await;
         link.cut();
         sleep(Duration::from_secs(self.args.cut.into())).await;
         let mended = self.now();
         link.mend();
-        sleep(AFTER_CUT).await;
+        let current = async {
+            loop {
+                if let Some(after) = viewer.log.current_after(mended, CURRENT) {
+                    return millis(after);
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let current_after_ms = timeout(AFTER_CUT, current).await.ok();
         let connects = *viewer.connects.borrow();
-        Ok(Cut {
-            protocol,
-            seconds: self.args.cut,
-            current_after_ms: viewer.log.current_after(mended, CURRENT).map(millis),
-            connects,
-        })
+        Ok(Cut { protocol, seconds: self.args.cut, current_after_ms, connects })
     }
 
     /// Without a line between, so that the hub sees the address change.
     async fn moved(&self) -> Result<Moved, Failure> {
         let mut viewer = self.looker.relay(self.relay).await?;
         viewer.has(1, PATIENCE).await?;
-        sleep(WARM_UP).await;
+        self.warm_up().await;
         let moved = self.now();
         // All of 127.0.0.0/8 is this machine.
         let elsewhere = SocketAddr::from(([127, 0, 0, 2], 0));
@@ -308,8 +315,8 @@ impl Bench<'_> {
             }
         };
         let late = |_elapsed| Failure::Other("a viewer saw nothing".to_owned());
-        tokio::time::timeout(PATIENCE, all_see).await.map_err(late)?;
-        sleep(WARM_UP).await;
+        timeout(PATIENCE, all_see).await.map_err(late)?;
+        self.warm_up().await;
         let (from, before) = (self.now(), process.cpu()?);
         sleep(Duration::from_secs(self.args.seconds.into())).await;
         let (to, after) = (self.now(), process.cpu()?);
@@ -328,6 +335,10 @@ impl Bench<'_> {
             0 => Err(Failure::Other("the viewers saw nothing".to_owned())),
             frames => Ok(used.as_secs_f64() * 1e6 / frames as f64),
         }
+    }
+
+    async fn warm_up(&self) {
+        sleep(Duration::from_secs(self.args.warm_up.into())).await;
     }
 
     fn now(&self) -> Duration {
