@@ -30,6 +30,11 @@ impl Backoff {
     pub fn reset(&mut self) {
         self.next = self.first;
     }
+
+    /// The same try will hardly end otherwise soon: the next pause is the longest.
+    pub fn slow(&mut self) {
+        self.next = self.most;
+    }
 }
 
 #[cfg(test)]
@@ -46,5 +51,7 @@ mod tests {
         }
         backoff.reset();
         assert!(backoff.pause() <= second);
+        backoff.slow();
+        assert!(backoff.pause() >= 5 * second / 2);
     }
 }

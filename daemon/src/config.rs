@@ -21,6 +21,7 @@ pub struct Config {
     pub state: Option<PathBuf>,
     pub database: db::Config,
     pub camera_link: ingest::Config,
+    pub boards: ingest::boards::Config,
     pub thermometers: ingest::thermometer::Config,
     pub recordings: recorder::Config,
     pub temperatures: temperatures::Config,

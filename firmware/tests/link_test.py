@@ -95,6 +95,12 @@ class Daemon:
         shown = self.ctl("camera", "show", name)
         return shown.get("camera", shown)["status"]
 
+    def refused_datagrams(self, reason):
+        with self.get("/metrics") as answer:
+            page = answer.read().decode()
+        found = re.search(rf'^larder_reading_datagrams_refused_total{{reason="{reason}"}} (\d+)$', page, re.MULTILINE)
+        return int(found[1]) if found else 0
+
     def get(self, path):
         url = f"http://127.0.0.1:{self.ports['http.address']}{path}"
         return urllib.request.urlopen(
@@ -270,6 +276,33 @@ class LinkTest(unittest.TestCase):
             self.assertEqual(datagram[44:], fake.sign(fake.sign(key, b"U", own), datagram[:44])[:16])
             self.assertEqual(struct.unpack(">I", datagram[28:32])[0], number)
         self.assertEqual(camera.stop(), 0)
+
+    def test_a_reading_that_is_sent_again_counts_for_nothing(self):
+        line = self.daemon.add("replayed")
+        self.daemon.ctl("sensor", "add", "replayed", "--probe", "replayed")
+        hub = ("127.0.0.1", self.daemon.ports["thermometers.address"])
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as between:
+            between.bind(("127.0.0.1", 0))
+            between.settimeout(ANSWER_SECONDS)
+            camera = self.camera(line, "--readings", str(between.getsockname()[1]))
+            camera.expect("opened")
+            heard = [between.recv(100) for _ in range(3)]
+            camera.stop()
+            for datagram in heard:
+                between.sendto(datagram, hub)
+            latest = lambda: self.daemon.ctl("sensor", "show", "replayed")["latest"]
+            read = until(latest, "a reading")
+            before = self.daemon.refused_datagrams("replayed")
+            for datagram in heard + heard[::-1]:
+                between.sendto(datagram, hub)
+            until(lambda: self.daemon.refused_datagrams("replayed") == before + 6, "all are refused")
+            self.assertEqual(latest(), read)
+            # The hub remembers over its end.
+            self.daemon.stop()
+            self.daemon.start()
+            for datagram in heard:
+                between.sendto(datagram, hub)
+            until(lambda: self.daemon.refused_datagrams("replayed") == 3, "all are refused")
 
     def test_an_update_is_taken_whole_and_a_damaged_one_refused(self):
         key, own = os.urandom(32), os.urandom(16)

@@ -4,6 +4,7 @@ mod control;
 mod firmware;
 mod settings;
 mod snapshot;
+mod source;
 pub(crate) mod view;
 mod watch;
 
@@ -28,6 +29,7 @@ pub use control::{Control, ControlArgs};
 pub use firmware::UpdateArgs;
 pub use settings::{Limit, Mode, Settings};
 pub use snapshot::SnapshotArgs;
+pub use source::SourceArgs;
 pub use view::{CameraView, SensorView, StatusView, TelemetryView};
 pub use watch::WatchArgs;
 
@@ -174,13 +176,23 @@ async fn add(hub: &Hub, args: AddArgs, out: &mut Out) -> Result<(), Failure> {
     let request = CreateCameraRequest { camera: Some(camera) };
     let answer = hub.cameras().create_camera(quick(request)).await?.into_inner();
     let camera = CameraView::from(answer.camera.unwrap_or_default());
-    let key = answer.key.unwrap_or_default();
+    let mut key = answer.key.unwrap_or_default();
+    if camera.source == "link" {
+        key.websocket_path.clear();
+    }
     if let Some(file) = &args.key_file {
         keep_key(file, &key)?;
     }
     let view = view::Added::new(&camera, &key, args.key_file.as_deref());
     out.one(&view, |out| {
         out.line(&format!("added {} ({})", camera.name, camera.id))?;
+        if camera.source == "mjpeg" {
+            return out
+                .line(&format!("its pictures are fetched from {}", camera.source_url.as_deref().unwrap_or_default()));
+        }
+        if camera.source == "websocket" {
+            return source::pushed(&camera, &key, out);
+        }
         show_key(&key, args.key_file.as_ref(), out)
     })
 }
@@ -243,7 +255,11 @@ fn show_key(key: &CameraKey, file: Option<&PathBuf>, out: &mut Out) -> Result<()
         return out.line(&format!("its key is in {}", file.display()));
     }
     out.line("")?;
-    out.fields(&[("Key", key.key_hex.clone()), ("For its console", key.provisioning_line.clone())])?;
+    out.fields(&[
+        ("Key", key.key_hex.clone()),
+        ("For its console", key.provisioning_line.clone()),
+        ("WebSocket path", key.websocket_path.clone()),
+    ])?;
     out.line("")?;
     out.line("This is the only time the key is shown.")
 }

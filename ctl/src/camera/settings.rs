@@ -5,6 +5,7 @@ use std::{str::FromStr, time::Duration};
 use clap::{Args, ValueEnum};
 use larder_proto::pb::{Camera, CaptureSettings, FrameSize, RecordingMode, RecordingSettings};
 
+use super::SourceArgs;
 use crate::units;
 
 /// Settings of a camera; what is not given stays, or takes the hub's default.
@@ -35,6 +36,9 @@ pub struct Settings {
     /// Delete the oldest recordings beyond this: 50GB, 1.5TiB; `none`: no such limit
     #[arg(long, value_name = "SIZE")]
     pub max_bytes: Option<Limit<Bytes>>,
+    /// Where its pictures come from.
+    #[command(flatten)]
+    pub source: SourceArgs,
 }
 
 /// When a camera is recorded.
@@ -116,6 +120,10 @@ impl Settings {
         if let Some(title) = &self.title {
             camera.title.clone_from(title);
             paths.push("title".to_owned());
+        }
+        if let Some(source) = self.source.source() {
+            camera.source = Some(source);
+            paths.push("source".to_owned());
         }
         self.apply_capture(camera, &mut paths);
         self.apply_recording(camera, &mut paths);

@@ -73,6 +73,7 @@ pub struct Addresses {
     pub https: SocketAddr,
     pub grpc: SocketAddr,
     pub camera_link: SocketAddr,
+    pub boards: Option<SocketAddr>,
     pub thermometers: SocketAddr,
     pub thermometers_text: Option<SocketAddr>,
     pub relay: SocketAddr,
@@ -106,6 +107,7 @@ impl Doors<'_> {
         let ingest = ingest::start(
             self.config.camera_link.clone(),
             ingest::Deps {
+                boards: self.config.boards.clone(),
                 hub: self.hub.clone(),
                 cameras,
                 probes: thermometer.probes(),
@@ -118,6 +120,16 @@ impl Doors<'_> {
         .await?;
         Ok((ingest, thermometer))
     }
+}
+
+/// The hub and its viewers, with what looks after them, the clock and the log.
+fn watched(clock: &Clock, events: &Events, tasks: &Tasks) -> (Hub, Viewers) {
+    let (hub, viewers) = (Hub::new(clock.clone(), events.clone()), Viewers::new(clock.clone()));
+    tasks.spawn_until_stop(hub.clone().watch_presence());
+    tasks.spawn_until_stop(viewers.clone().keep_rates());
+    tasks.spawn_until_stop(repeats::of_the_process().clone().tell_counts());
+    tasks.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
+    (hub, viewers)
 }
 
 /// Places that are taken before anything slow starts, so that a taken port is told at once.
@@ -153,10 +165,7 @@ impl App {
         let access = Access::new(&hub_key, clock.clone());
         let accounts = Accounts::start(&config.access, access.clone(), db.clone(), &background).await;
 
-        let hub = Hub::new(clock.clone(), events.clone());
-        background.spawn_until_stop(hub.clone().watch_presence());
-        background.spawn_until_stop(repeats::of_the_process().clone().tell_counts());
-        background.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
+        let (hub, viewers) = watched(&clock, &events, &background);
         let root = config.recordings.folder.clone().unwrap_or_else(|| state.join("recordings"));
         let recordings = recordings::Store::new(db.clone());
         let recorder = Recorder::start(
@@ -196,8 +205,6 @@ impl App {
         let (ingest, thermometer) = doors.open(&events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
-        let viewers = Viewers::new(clock.clone());
-        background.spawn_until_stop(viewers.clone().keep_rates());
         let shared = Shared {
             config,
             clock,
@@ -287,6 +294,7 @@ impl Places {
             https: address(&self.https)?,
             grpc: address(&self.grpc)?,
             camera_link: ingest.address(),
+            boards: ingest.websocket_address(),
             thermometers: thermometer.address(),
             thermometers_text: thermometer.text_address(),
             relay: self.relay.address()?,
@@ -320,6 +328,7 @@ impl Addresses {
             ("relay", self.relay.to_string()),
             ("socket", self.socket.display().to_string()),
         ];
+        listed.extend(self.boards.map(|address| ("boards_websocket", address.to_string())));
         listed.extend(self.thermometers_text.map(|address| ("thermometers_text", address.to_string())));
         listed
     }

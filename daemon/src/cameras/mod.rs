@@ -4,6 +4,7 @@ mod directory;
 mod firmware;
 mod parse;
 mod service;
+mod source;
 mod status;
 mod store;
 mod watch;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 pub use directory::Directory;
 pub use service::{Parts, Service};
+pub use source::{PullUrl, Source};
 pub use store::Store;
 
 use crate::{
@@ -40,6 +42,16 @@ impl Key {
     }
 }
 
+impl Key {
+    /// The path by which a board that pushes its pictures is known, made of the key: 32 hexadecimal digits.
+    pub fn websocket_path(self, camera: CameraId) -> String {
+        let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, &self.0);
+        let tag = ring::hmac::sign(&key, &[&b"WS"[..], camera.0.as_bytes()].concat());
+        let digits: String = tag.as_ref().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        format!("/{digits}")
+    }
+}
+
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Key")
@@ -55,6 +67,8 @@ pub struct Camera {
     pub name: String,
     /// What people read; may be empty.
     pub title: String,
+    /// Where its pictures come from.
+    pub source: Source,
     /// What it is asked to capture.
     pub capture: Capture,
     /// Whether and how it is recorded.
@@ -145,6 +159,12 @@ pub fn check(camera: &Camera) -> Vec<FieldError> {
     if camera.title.chars().count() > 64 {
         say("title", "is longer than 64 characters".to_owned());
     }
+    if let Source::WebSocket(addresses) = &camera.source
+        && addresses.len() > source::MOST_ADDRESSES
+    {
+        let why = format!("are more than {}: a board has one, or give it its secret path", source::MOST_ADDRESSES);
+        say("source.websocket.addresses", why);
+    }
     let capture = &camera.capture;
     for (field, value, largest) in [("width", capture.width, LARGEST.0), ("height", capture.height, LARGEST.1)] {
         if !(SMALLEST..=largest).contains(&value) || value % 8 != 0 {
@@ -212,6 +232,7 @@ mod tests {
             id: CameraId::random(),
             name: "fridge".to_owned(),
             title: String::new(),
+            source: Source::default(),
             capture: Capture::default(),
             recording: Recording::default(),
             created_at: Timestamp::UNIX_EPOCH,

@@ -1,6 +1,6 @@
 //! Requests become cameras and commands here, or an error that names each wrong field.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use larder_proto::{
     pb::{self, control_camera_request::Command as Wanted},
@@ -11,13 +11,14 @@ use larder_proto::{
 };
 use prost_types::FieldMask;
 
-use super::{Camera, Capture, Error, FieldError, Mode, Recording};
+use super::{Camera, Capture, Error, FieldError, Mode, PullUrl, Recording, Source};
 use crate::pb_mask;
 
 /// Every path a mask may hold.
 const PATHS: &[&str] = &[
     "name",
     "title",
+    "source",
     "capture",
     "capture.size",
     "capture.quality",
@@ -35,6 +36,7 @@ pub(super) fn new_camera(wanted: &pb::Camera, now: jiff::Timestamp) -> Result<Ca
         id: CameraId::random(),
         name: String::new(),
         title: String::new(),
+        source: Source::default(),
         capture: Capture::default(),
         recording: Recording::default(),
         created_at: now,
@@ -61,6 +63,7 @@ fn set_paths(wanted: &pb::Camera) -> Vec<String> {
     pb_mask::set(&[
         ("name", !wanted.name.is_empty()),
         ("title", !wanted.title.is_empty()),
+        ("source", wanted.source.is_some()),
         ("capture.size", capture.size.is_some()),
         ("capture.quality", capture.quality != 0),
         ("capture.active_fps", capture.active_fps != 0),
@@ -83,6 +86,12 @@ fn apply(camera: &mut Camera, wanted: &pb::Camera, paths: &[String]) -> Result<(
         }
         if whole("title") {
             camera.title.clone_from(&wanted.title);
+        }
+        if whole("source") {
+            match source(wanted.source.as_ref()) {
+                Ok(source) => camera.source = source,
+                Err((path, why)) => wrong.push((format!("camera.source.{path}"), why)),
+            }
         }
         if either("capture", "size") {
             let size = capture.size.unwrap_or(pb::FrameSize { width: 0, height: 0 });
@@ -117,6 +126,28 @@ fn apply(camera: &mut Camera, wanted: &pb::Camera, paths: &[String]) -> Result<(
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Fields(wrong)) }
+}
+
+/// Absent, it is the camera link.
+fn source(wanted: Option<&pb::CameraSource>) -> Result<Source, FieldError> {
+    use pb::camera_source::Kind;
+    match wanted.and_then(|source| source.kind.as_ref()) {
+        None | Some(Kind::CameraLink(_)) => Ok(Source::Link),
+        Some(Kind::Mjpeg(pull)) => {
+            PullUrl::parse(&pull.url).map(Source::Mjpeg).map_err(|why| ("mjpeg.url".to_owned(), why.to_owned()))
+        }
+        Some(Kind::Websocket(push)) => {
+            let address = |text: &String| {
+                let address: Option<IpAddr> = text.parse().ok();
+                let why = || ("websocket.addresses".to_owned(), format!("{text:?} is no IP address"));
+                address.map(|address| address.to_canonical()).ok_or_else(why)
+            };
+            let mut addresses: Vec<IpAddr> = push.addresses.iter().map(address).collect::<Result<_, _>>()?;
+            addresses.sort_unstable();
+            addresses.dedup();
+            Ok(Source::WebSocket(addresses))
+        }
+    }
 }
 
 fn mode(mode: pb::RecordingMode) -> Option<Mode> {

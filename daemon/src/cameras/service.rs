@@ -9,7 +9,7 @@ use larder_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Camera, Directory, Error, Key, Store, firmware, parse, status, watch};
+use super::{Camera, Directory, Error, Key, Source, Store, firmware, parse, status, watch};
 use crate::{
     access::Caller,
     clock::Clock,
@@ -68,6 +68,7 @@ impl Service {
 
     async fn create(&self, wanted: &pb::Camera) -> Result<pb::CreateCameraResponse, Refusal> {
         let camera = parse::new_camera(wanted, self.0.clock.now())?;
+        self.check_addresses(&camera)?;
         let (camera, key) = self.0.store.insert(&camera).await?;
         self.changed(&camera, "added").await?;
         Ok(pb::CreateCameraResponse { camera: Some(self.message(&camera)), key: Some(self.key(camera.id, key)) })
@@ -77,6 +78,7 @@ impl Service {
         let wanted = request.camera.ok_or_else(|| Refusal::field("camera", "is not set"))?;
         let known = self.find(&wanted.id)?;
         let camera = parse::updated(&known, &wanted, request.update_mask.as_ref())?;
+        self.check_addresses(&camera)?;
         let camera = self.0.store.update(&camera).await?;
         self.changed(&camera, "changed").await?;
         Ok(self.message(&camera))
@@ -117,11 +119,25 @@ impl Service {
         })
     }
 
+    /// An address is one camera's: else nobody could tell whose pictures come from it.
+    fn check_addresses(&self, camera: &Camera) -> Result<(), Refusal> {
+        let Source::WebSocket(addresses) = &camera.source else { return Ok(()) };
+        for other in self.0.directory.all() {
+            let Source::WebSocket(taken) = &other.source else { continue };
+            let same = addresses.iter().find(|address| other.id != camera.id && taken.contains(address));
+            if let Some(address) = same {
+                let why = format!("{address} is camera {:?}: let one of the two show its secret path", other.name);
+                return Err(Error::Fields(vec![("camera.source.websocket.addresses".to_owned(), why)]).into());
+            }
+        }
+        Ok(())
+    }
+
     fn key(&self, id: CameraId, key: Key) -> pb::CameraKey {
         let (host, port) = (&self.0.host, self.0.ingest.address().port());
         let key_hex = key.to_hex();
         let provisioning_line = format!("larder hub={host}:{port} camera={id} key={key_hex}");
-        pb::CameraKey { key_hex, provisioning_line }
+        pb::CameraKey { key_hex, provisioning_line, websocket_path: key.websocket_path(id) }
     }
 }
 

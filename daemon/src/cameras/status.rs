@@ -6,7 +6,7 @@ use larder_proto::{
     wire::camera::{MilliCelsius, Telemetry},
 };
 
-use super::{Camera, Mode};
+use super::{Camera, Mode, Source};
 use crate::{
     hub::{Presence, Snapshot},
     pb_time::{duration, timestamp},
@@ -34,7 +34,20 @@ pub(super) fn camera(camera: &Camera, status: Option<pb::CameraStatus>) -> pb::C
         created_at: Some(timestamp(camera.created_at)),
         updated_at: Some(timestamp(camera.updated_at)),
         status,
+        source: Some(source(&camera.source)),
     }
+}
+
+fn source(source: &Source) -> pb::CameraSource {
+    use pb::camera_source::{CameraLink, Kind, MjpegPull, WebSocketPush};
+    let kind = match source {
+        Source::Link => Kind::CameraLink(CameraLink {}),
+        Source::Mjpeg(url) => Kind::Mjpeg(MjpegPull { url: url.to_string(), has_login: url.has_login() }),
+        Source::WebSocket(addresses) => {
+            Kind::Websocket(WebSocketPush { addresses: addresses.iter().map(ToString::to_string).collect() })
+        }
+    };
+    pb::CameraSource { kind: Some(kind) }
 }
 
 /// How a camera is doing, as a message.

@@ -13,6 +13,7 @@ const FILES: &[(&str, &str)] = &[
     ("V3__access", include_str!("../../migrations/0003_access.sql")),
     ("V4__temperatures", include_str!("../../migrations/0004_temperatures.sql")),
     ("V5__alarms", include_str!("../../migrations/0005_alarms.sql")),
+    ("V6__camera_sources", include_str!("../../migrations/0006_camera_sources.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

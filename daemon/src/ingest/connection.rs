@@ -20,7 +20,9 @@ use tokio::{
 
 use super::{
     Shared, Wanted,
-    reader::{Ended, Parts, Reader},
+    ended::Ended,
+    intake::Intake,
+    reader::{Parts, Reader},
     registry::Outbox,
     writer::{Pings, Writer},
 };
@@ -29,7 +31,7 @@ use crate::{addresses::Claim, hub::SessionInfo, secrets};
 /// From the accepted connection to a proven camera.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 /// For the last message before the socket is closed.
-const BYE_TIMEOUT: Duration = Duration::from_secs(1);
+pub(super) const BYE_TIMEOUT: Duration = Duration::from_secs(1);
 /// Largest message before both sides are proven: nothing more is ever buffered of a stranger.
 const LARGEST_UNPROVEN: usize = HEADER_LEN + 256 + MAC_LEN + CRC_LEN;
 /// Messages that wait to be sent to a camera: commands, PONGs. Full: refused, the camera does not read.
@@ -204,7 +206,7 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let topic = shared.hub.ensure(camera);
     let info = SessionInfo { address: peer.to_string(), firmware_version: hello.firmware_version.clone() };
     let (place, publisher, before) = shared.registry.take(camera, outbox.clone(), || topic.publisher(info));
-    shared.took_over(camera, peer, before);
+    shared.took_over(camera, &peer.to_string(), before);
     shared.probes.hello(camera, hello.boot, hello.reading_mark);
     tracing::info!(
         camera.id = %camera, camera.address = %peer, camera.firmware = hello.firmware_version,
@@ -218,8 +220,8 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let writer = Writer { stream: write_half, outgoing, queued, pings: pings.clone() };
     let (finish, finished) = oneshot::channel();
     let mut writing = pin!(writer.run(welcome(shared, &wanted), shared.config.ping_interval(), finished));
-    let parts =
-        Parts { camera, boot: hello.boot, incoming, outbox, pings, publisher, topic, place, key, wanted, changes };
+    let intake = Intake::new(Arc::clone(shared), topic, publisher);
+    let parts = Parts { camera, boot: hello.boot, incoming, outbox, pings, intake, place, key, wanted, changes };
     let mut reader = Reader::new(Arc::clone(shared), read_half, stranger.buffer, parts);
     let (ended, is_writing) = tokio::select! {
         biased;

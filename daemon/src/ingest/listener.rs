@@ -12,7 +12,7 @@ use tokio::{
 };
 
 use super::{
-    Shared,
+    Shared, boards,
     connection::{self, drain},
 };
 use crate::{addresses::Claims, parts::Trouble};
@@ -54,8 +54,8 @@ pub enum StartError {
     },
 }
 
-pub(super) fn bind(address: SocketAddr) -> Result<TcpListener, StartError> {
-    open(address).map_err(|source| StartError::of(address, KEY, source))
+pub(super) fn bind(address: SocketAddr, key: &'static str) -> Result<TcpListener, StartError> {
+    open(address).map_err(|source| StartError::of(address, key, source))
 }
 
 impl StartError {
@@ -86,8 +86,17 @@ fn open(address: SocketAddr) -> io::Result<TcpListener> {
     TcpListener::from_std(socket.into())
 }
 
+/// Who is served.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Serving {
+    /// Cameras that speak the camera link.
+    Link,
+    /// Boards of another make, which push over WebSocket.
+    Boards,
+}
+
 /// Accepts until dropped. Cancel safe: connections go on.
-pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>, serving: Serving) {
     let permits = Arc::new(Semaphore::new(shared.config.max_connections));
     let farewells = Arc::new(Semaphore::new(FAREWELLS));
     let unproven = Claims::new(shared.config.max_unproven_per_address);
@@ -114,7 +123,9 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let Some(claim) = unproven.claim(peer.ip()) else {
             shared.refused(peer, None, ByeReason::Busy.name());
             // Without a place, it is cut off here.
-            if let Ok(place) = Arc::clone(&farewells).try_acquire_owned() {
+            if serving == Serving::Link
+                && let Ok(place) = Arc::clone(&farewells).try_acquire_owned()
+            {
                 shared.tasks.spawn_until_stop(async move {
                     let _place = place;
                     turn_away(stream).await;
@@ -126,7 +137,10 @@ pub(super) async fn accept(listener: TcpListener, shared: Arc<Shared>) {
         let shared_by_session = Arc::clone(&shared);
         shared.tasks.spawn(async move {
             let _permit = permit;
-            connection::run(stream, peer, shared_by_session, claim).await;
+            match serving {
+                Serving::Link => connection::run(stream, peer, shared_by_session, claim).await,
+                Serving::Boards => boards::websocket(stream, peer, shared_by_session, claim).await,
+            }
         });
     }
 }
@@ -159,9 +173,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_taken_port_names_the_port_and_the_setting() {
-        let first = bind(([127, 0, 0, 1], 0).into()).unwrap();
+        let first = bind(([127, 0, 0, 1], 0).into(), KEY).unwrap();
         let address = first.local_addr().unwrap();
-        let error = bind(address).unwrap_err();
+        let error = bind(address, KEY).unwrap_err();
         let expected = format!("port {} is taken: set camera_link.address or stop the other program", address.port());
         assert_eq!(error.to_string(), expected);
     }

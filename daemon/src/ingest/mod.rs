@@ -1,14 +1,18 @@
-//! The camera link's hub side: connections in, frames and telemetry to the hub, commands out.
+//! Where cameras come in: the camera link, and boards that stay as they are.
 //!
 //! `listener` takes connections within limits; `connection` proves who it is and then runs a `reader` and a `writer`
-//! side by side; `registry` knows the sessions that stand. A frame's way: `reader` (sequence, MAC), `wire::jpeg`
-//! (structure), `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher). Nothing on it waits.
-//! [`thermometer`] takes temperatures in.
+//! side by side; `registry` knows the sessions that stand. [`boards`] fetches the pictures of boards of another make,
+//! or lets them be pushed. A frame's way: its source (sequence, MAC; or the parts of an answer), `intake`, in which
+//! are `wire::jpeg` (structure) and `clock_map` (when it was captured), [`hub::Publisher`](crate::hub::Publisher).
+//! Nothing on it waits. [`thermometer`] takes temperatures in.
 
 mod announce;
+pub mod boards;
 mod clock_map;
 mod config;
 mod connection;
+mod ended;
+mod intake;
 mod listener;
 mod reader;
 mod registry;
@@ -68,8 +72,10 @@ impl Wanted {
 pub trait Cameras: Send + Sync + 'static {
     /// A camera's key; `None` when there is no such camera.
     fn key(&self, camera: CameraId) -> Option<[u8; secrets::KEY_LEN]>;
-    /// What is asked of a camera; `None` when there is no such camera.
+    /// What is asked of a camera; `None` when there is no such camera on the camera link.
     fn wanted(&self, camera: CameraId) -> Option<Wanted>;
+    /// The cameras that do not dial the camera link, and where their pictures come from. They have no `wanted`.
+    fn boards(&self) -> Vec<(CameraId, cameras::Source)>;
     /// Marked changed whenever any camera changes.
     fn changes(&self) -> watch::Receiver<u64>;
 }
@@ -80,8 +86,14 @@ impl Cameras for cameras::Directory {
     }
 
     fn wanted(&self, camera: CameraId) -> Option<Wanted> {
-        let cameras::Capture { width, height, quality, active_fps, idle_fps } = self.get(camera)?.capture;
+        let camera = self.get(camera).filter(|camera| camera.source == cameras::Source::Link)?;
+        let cameras::Capture { width, height, quality, active_fps, idle_fps } = camera.capture;
         Some(Wanted { size: Size { width, height }, quality, active_fps, idle_fps })
+    }
+
+    fn boards(&self) -> Vec<(CameraId, cameras::Source)> {
+        let is_board = |camera: &Arc<cameras::Camera>| camera.source != cameras::Source::Link;
+        self.all().into_iter().filter(is_board).map(|camera| (camera.id, camera.source.clone())).collect()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
@@ -91,6 +103,8 @@ impl Cameras for cameras::Directory {
 
 /// What the camera link needs of the rest of the hub.
 pub struct Deps {
+    /// How boards of another make come in.
+    pub boards: boards::Config,
     /// Where frames go.
     pub hub: Hub,
     /// Who may connect.
@@ -126,6 +140,7 @@ struct Shared {
 #[derive(Clone)]
 pub struct Ingest {
     address: SocketAddr,
+    websocket_address: Option<SocketAddr>,
     registry: registry::Registry,
     cameras: Arc<dyn Cameras>,
     trouble: Recent,
@@ -136,10 +151,10 @@ pub struct Ingest {
 /// # Errors
 /// When the address can't be listened on.
 pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
-    let listener = listener::bind(config.address)?;
+    let listener = listener::bind(config.address, listener::KEY)?;
     let unknown = |source| StartError::of(config.address, listener::KEY, source);
     let address = listener.local_addr().map_err(unknown)?;
-    let Deps { hub, cameras, probes, clock, events, host, tasks } = deps;
+    let Deps { boards, hub, cameras, probes, clock, events, host, tasks } = deps;
     let registry = registry::Registry::default();
     if config.announce {
         announce::start(address, &host, &tasks);
@@ -160,15 +175,22 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
         trouble: trouble.clone(),
         tasks: tasks.clone(),
     };
-    tasks.spawn_until_stop(listener::accept(listener, Arc::new(shared)));
+    let shared = Arc::new(shared);
+    let websocket_address = boards::start(&boards, &shared)?;
+    tasks.spawn_until_stop(listener::accept(listener, shared, listener::Serving::Link));
     tracing::info!(camera_link.address = %address, "cameras can connect");
-    Ok(Ingest { address, registry, cameras: known, trouble })
+    Ok(Ingest { address, websocket_address, registry, cameras: known, trouble })
 }
 
 impl Ingest {
     /// Where cameras dial.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// Where boards push over WebSocket.
+    pub fn websocket_address(&self) -> Option<SocketAddr> {
+        self.websocket_address
     }
 
     /// What is the matter, if cameras can't connect.

@@ -35,6 +35,9 @@ const MOST_STATUSES: usize = 4;
 /// Commands of one camera that wait for their ACK; more are refused.
 const MOST_WAITING: usize = 16;
 
+/// Why a board of another make obeys no command.
+const NO_COMMANDS: &str = "it is a board of another make, which takes no commands from the hub";
+
 /// A camera did what it was told.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Acknowledged {
@@ -196,6 +199,7 @@ impl Drop for Place {
 pub(super) struct Outbox {
     queue: mpsc::Sender<Message>,
     takes_updates: bool,
+    takes_commands: bool,
     waiting: Arc<Mutex<Waiting>>,
 }
 
@@ -209,7 +213,13 @@ struct Waiting {
 
 impl Outbox {
     pub(super) fn new(queue: mpsc::Sender<Message>, takes_updates: bool) -> Self {
-        Self { queue, takes_updates, waiting: Arc::default() }
+        Self { queue, takes_updates, takes_commands: true, waiting: Arc::default() }
+    }
+
+    /// Of a board that knows nothing of Larder: nothing goes out.
+    pub(super) fn of_a_board() -> Self {
+        let (queue, _) = mpsc::channel(1);
+        Self { queue, takes_updates: false, takes_commands: false, waiting: Arc::default() }
     }
 
     /// Queues a message. `false` when the queue is full: the camera does not read.
@@ -219,6 +229,9 @@ impl Outbox {
 
     /// Queues a command.
     pub(super) fn command(&self, command: Command) -> Result<Pending, ControlError> {
+        if !self.takes_commands {
+            return Err(ControlError::Refused(NO_COMMANDS.to_owned()));
+        }
         let (answer, receiver) = oneshot::channel();
         let id = {
             let mut waiting = self.waiting();

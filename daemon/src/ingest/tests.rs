@@ -56,6 +56,10 @@ impl Cameras for List {
         self.known.lock().unwrap().get(&camera).map(|(_, wanted)| *wanted)
     }
 
+    fn boards(&self) -> Vec<(CameraId, cameras::Source)> {
+        Vec::new()
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.version.subscribe()
     }
@@ -87,6 +91,7 @@ impl Bench {
         let heap = Arc::<Heap>::default();
         cameras.set(camera, KEY, WANTED);
         let deps = Deps {
+            boards: boards::Config::default(),
             hub: hub.clone(),
             cameras: Arc::clone(&cameras) as Arc<dyn Cameras>,
             probes: Probes::new(Arc::<Heap>::clone(&heap), clock.clone(), HashMap::new()),

@@ -1,9 +1,9 @@
-//! What goes wrong on the camera link, counted each time and told once: a stranger can't fill the log.
+//! What goes wrong where cameras come in, counted each time and told once: a stranger can't fill the log.
 //!
 //! | counter | counts | labels |
 //! |---|---|---|
 //! | `larder_camera_connections_total` | accepted connections | |
-//! | `larder_camera_connections_refused_total` | connections without a session | `reason`: the BYE's name (`unproven`, `unknown-camera`, `malformed`, `too-large`, `unknown-type`, `unexpected`, `version`, `handshake-too-slow`, `busy`, `internal`), `gone` (hung up), `too-often` |
+//! | `larder_camera_connections_refused_total` | connections without a session | `reason`: the BYE's name (`unproven`, `unknown-camera`, `malformed`, `too-large`, `unknown-type`, `unexpected`, `version`, `handshake-too-slow`, `busy`, `internal`), `gone` (hung up), `too-often`; of boards that push `wrong-token`, `unlisted-address` |
 //! | `larder_camera_connections_full_total` | moments in which every place was taken and connections had to wait | |
 //! | `larder_camera_accept_failures_total` | connections that could not be accepted (file descriptors, mostly) | |
 //! | `larder_camera_sessions` | sessions now (gauge) | |
@@ -11,7 +11,7 @@
 //! | `larder_camera_takeovers_total` | sessions that ended another one of their camera | |
 //! | `larder_camera_messages_passed_over_total` | messages of an unknown optional type | |
 //! | `larder_camera_reading_paused_total` | times a camera that says too much was made to wait | |
-//! | `larder_frames_refused_total` | refused pictures | `reason`: `too-fast`, `damaged`, `undecodable`, or what the JPEG lacks (`no-eoi`, ...) |
+//! | `larder_frames_refused_total` | refused pictures | `reason`: `too-fast`, `too-large`, `part-header`, `damaged`, `undecodable`, or what the JPEG lacks (`no-eoi`, ...) |
 
 use std::net::SocketAddr;
 
@@ -46,7 +46,7 @@ impl Shared {
     }
 
     /// Notes what a new session found in its place.
-    pub(super) fn took_over(&self, camera: CameraId, peer: SocketAddr, before: Before) {
+    pub(super) fn took_over(&self, camera: CameraId, peer: &str, before: Before) {
         if before == Before::Nothing {
             return;
         }
@@ -56,7 +56,7 @@ impl Shared {
         }
         let message = "a camera replaces itself again and again: two boards may have its key, or it keeps restarting";
         if let Some(unsaid) = self.troubles.note(message, &camera.to_string()) {
-            tracing::warn!(camera.id = %camera, camera.address = %peer, unsaid, "{message}");
+            tracing::warn!(camera.id = %camera, camera.address = peer, unsaid, "{message}");
         }
     }
 

@@ -152,3 +152,129 @@ impl Drop for Updating {
         self.outbox.end_update();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::future::Future;
+
+    use super::*;
+    use crate::ingest::registry::Place;
+
+    const KEY: [u8; secrets::KEY_LEN] = [7; secrets::KEY_LEN];
+
+    /// A camera that answers as it is told to.
+    struct Camera {
+        registry: Registry,
+        id: CameraId,
+        outbox: Outbox,
+        heard: mpsc::Receiver<Message>,
+        place: Option<Place>,
+    }
+
+    impl Camera {
+        fn new() -> Self {
+            let (registry, id, (queue, heard)) = (Registry::default(), CameraId::random(), mpsc::channel(8));
+            let outbox = Outbox::new(queue, true);
+            let (place, (), _) = registry.take(id, outbox.clone(), || ());
+            Self { registry, id, outbox, heard, place: Some(place) }
+        }
+
+        /// Begins an update of two pieces.
+        fn update(&self) -> impl Future<Output = Result<(), UpdateError>> + use<> {
+            let (registry, id) = (self.registry.clone(), self.id);
+            let image = Bytes::from(vec![0xe9; MOST_CHUNK + 10]);
+            let firmware = Firmware { image, version: "2".to_owned(), forced: false };
+            async move { registry.update(id, &KEY, &firmware, |_| {}).await }
+        }
+
+        async fn next(&mut self) -> Message {
+            self.heard.recv().await.expect("a message")
+        }
+
+        fn answer(&self, result: UpdateResult, next_offset: u32) {
+            let status = UpdateStatus { result, next_offset, remark: String::new() };
+            assert!(self.outbox.updated(status), "somebody waits for it");
+        }
+
+        /// What it hears after an update that has ended, all of it.
+        fn rest(&mut self) -> Vec<Message> {
+            std::iter::from_fn(|| self.heard.try_recv().ok()).collect()
+        }
+    }
+
+    fn abandon() -> Vec<Message> {
+        vec![Message::UpdateEnd(UpdateEnd::Abandon)]
+    }
+
+    #[tokio::test]
+    async fn a_camera_is_told_of_an_update_that_is_given_up_and_takes_the_next_one() {
+        let mut camera = Camera::new();
+        let mut updating = Box::pin(camera.update());
+        tokio::select! {
+            biased;
+            ended = &mut updating => panic!("{ended:?}"),
+            begun = camera.next() => assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}"),
+        }
+        assert_eq!(camera.update().await, Err(UpdateError::Busy));
+        camera.answer(UpdateResult::Receiving, 0);
+        tokio::select! {
+            biased;
+            ended = &mut updating => panic!("{ended:?}"),
+            piece = camera.next() => assert!(matches!(piece, Message::UpdateData(_)), "{piece:?}"),
+        }
+        drop(updating);
+        assert_eq!(camera.rest(), abandon());
+        let late = UpdateStatus { result: UpdateResult::Receiving, next_offset: 4092, remark: String::new() };
+        assert!(!camera.outbox.updated(late), "its late answer is nobody's");
+
+        let mut again = Box::pin(camera.update());
+        tokio::select! {
+            biased;
+            ended = &mut again => panic!("{ended:?}"),
+            begun = camera.next() => assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}"),
+        }
+        camera.answer(UpdateResult::Older, 0);
+        let refused = UpdateError::Refused { result: UpdateResult::Older, remark: String::new() };
+        assert_eq!(again.await, Err(refused));
+        assert_eq!(camera.rest(), [], "who refuses needs not be told");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_camera_that_does_not_answer_is_given_up() {
+        let mut camera = Camera::new();
+        assert_eq!(camera.update().await, Err(UpdateError::Timeout));
+        assert!(matches!(camera.next().await, Message::UpdateBegin(_)));
+        assert_eq!(camera.rest(), abandon());
+    }
+
+    #[tokio::test]
+    async fn a_camera_that_takes_no_piece_is_given_up() {
+        let mut camera = Camera::new();
+        let updating = camera.update();
+        let answering = async {
+            loop {
+                match camera.next().await {
+                    Message::UpdateEnd(end) => return end,
+                    _ => camera.answer(UpdateResult::Receiving, 0),
+                }
+            }
+        };
+        let (ended, told) = tokio::join!(updating, answering);
+        assert_eq!((ended, told), (Err(UpdateError::Deaf), UpdateEnd::Abandon));
+    }
+
+    #[tokio::test]
+    async fn a_session_that_ends_ends_its_update() {
+        let mut camera = Camera::new();
+        let mut updating = Box::pin(camera.update());
+        tokio::select! {
+            biased;
+            ended = &mut updating => panic!("{ended:?}"),
+            _ = camera.next() => {}
+        }
+        camera.outbox.close();
+        drop(camera.place.take());
+        assert_eq!(updating.await, Err(UpdateError::Offline));
+        assert_eq!(camera.update().await, Err(UpdateError::Offline));
+    }
+}

@@ -10,6 +10,7 @@
 
 mod abuse;
 mod alarms;
+mod boards;
 mod camera;
 mod channels;
 mod ctl;

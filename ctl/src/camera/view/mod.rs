@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, path::Path};
 
 use jiff::Timestamp;
-use larder_proto::pb::{Camera, CameraKey, CameraStatus, Presence, RecordingMode, Telemetry};
+use larder_proto::pb::{
+    Camera, CameraKey, CameraStatus, Presence, RecordingMode, Telemetry,
+    camera_source::{CameraLink, Kind},
+};
 use serde::Serialize;
 
 use crate::{
@@ -19,6 +22,10 @@ pub struct CameraView {
     pub id: String,
     pub name: String,
     pub title: String,
+    pub source: &'static str,
+    pub source_url: Option<String>,
+    pub source_has_login: bool,
+    pub websocket_addresses: Vec<String>,
     pub width: u32,
     pub height: u32,
     pub quality: u32,
@@ -91,7 +98,17 @@ impl From<Camera> for CameraView {
         let capture = camera.capture.unwrap_or_default();
         let size = capture.size.unwrap_or_default();
         let recording = camera.recording.unwrap_or_default();
+        let source = camera.source.and_then(|source| source.kind).unwrap_or(Kind::CameraLink(CameraLink {}));
+        let (source, source_url, source_has_login, websocket_addresses) = match source {
+            Kind::CameraLink(_) => ("link", None, false, Vec::new()),
+            Kind::Mjpeg(pull) => ("mjpeg", Some(pull.url), pull.has_login, Vec::new()),
+            Kind::Websocket(push) => ("websocket", None, false, push.addresses),
+        };
         Self {
+            source,
+            source_url,
+            source_has_login,
+            websocket_addresses,
             mode: mode_name(recording.mode()),
             id: camera.id,
             name: camera.name,
@@ -188,6 +205,8 @@ pub(super) struct Key<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     provisioning_line: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    websocket_path: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     key_file: Option<&'a Path>,
 }
 
@@ -197,6 +216,7 @@ impl<'a> Key<'a> {
         Self {
             key: shown.then_some(key.key_hex.as_str()),
             provisioning_line: shown.then_some(key.provisioning_line.as_str()),
+            websocket_path: Some(key.websocket_path.as_str()).filter(|path| shown && !path.is_empty()),
             key_file: file,
         }
     }
@@ -240,6 +260,7 @@ fn settings_fields(camera: &CameraView, out: &Out) -> Vec<(&'static str, String)
         ("Name", camera.name.clone()),
         ("Title", camera.title.clone()),
         ("Id", camera.id.clone()),
+        ("Pictures", super::source::told(camera)),
         (
             "Capture",
             format!(

@@ -1,4 +1,7 @@
-use larder_proto::pb::{CaptureSettings, FrameSize, RecordingSettings, SensorReading};
+use larder_proto::pb::{
+    CaptureSettings, FrameSize, RecordingSettings, SensorReading,
+    camera_source::{MjpegPull, WebSocketPush},
+};
 
 use super::*;
 use crate::output::tests::Written;
@@ -65,6 +68,7 @@ fn fridge() -> CameraView {
         created_at: at(-86_400),
         updated_at: at(-86_400),
         status: Some(status),
+        source: None,
     })
 }
 
@@ -94,10 +98,24 @@ fn programs_read_names_with_units() {
 }
 
 #[test]
+fn it_is_told_where_pictures_come_from() {
+    let shown = |kind: Kind| {
+        let source = Some(larder_proto::pb::CameraSource { kind: Some(kind) });
+        super::super::source::told(&CameraView::from(Camera { source, ..Default::default() }))
+    };
+    let pull = MjpegPull { url: "http://esp:81/stream".into(), has_login: true };
+    assert_eq!(shown(Kind::Mjpeg(pull)), "fetched from http://esp:81/stream, with a user and password");
+    let push = |addresses: &[&str]| WebSocketPush { addresses: addresses.iter().map(|&one| one.into()).collect() };
+    assert_eq!(shown(Kind::Websocket(push(&[]))), "pushed over WebSocket, to a secret path");
+    assert_eq!(shown(Kind::Websocket(push(&["10.0.0.9"]))), "pushed over WebSocket from 10.0.0.9, or to a secret path");
+    assert_eq!(shown(Kind::CameraLink(CameraLink {})), "it dials the hub");
+}
+
+#[test]
 fn a_key_that_went_into_a_file_is_not_written_out() {
-    let key = CameraKey { key_hex: "abcd".into(), provisioning_line: "hub abcd".into() };
+    let key = CameraKey { key_hex: "abcd".into(), provisioning_line: "hub abcd".into(), websocket_path: "/ef".into() };
     let shown = serde_json::to_string(&Key::new(&key, None)).expect("json");
-    assert_eq!(shown, r#"{"key":"abcd","provisioning_line":"hub abcd"}"#);
+    assert_eq!(shown, r#"{"key":"abcd","provisioning_line":"hub abcd","websocket_path":"/ef"}"#);
     let kept = serde_json::to_string(&Key::new(&key, Some(Path::new("fridge.key")))).expect("json");
     assert_eq!(kept, r#"{"key_file":"fridge.key"}"#);
 }

@@ -85,6 +85,7 @@ pub const METRICS: &[Metric] = &[
     counter("larder_camera_reading_paused_total", &[], "times a camera that says too much was made to wait"),
     gauge("larder_camera_sessions", &[], "cameras that are connected and proven"),
     counter("larder_camera_sessions_ended_total", &["reason"], "sessions of cameras that ended"),
+    counter("larder_board_pulls_failed_total", &["reason"], "times a board's pictures could not be fetched"),
     // Thermometers.
     counter("larder_reading_datagrams_total", &[], "datagrams with temperatures that came"),
     counter("larder_reading_datagrams_refused_total", &["reason"], "datagrams with temperatures that were refused"),

@@ -12,7 +12,7 @@ use std::{
 use jiff::Timestamp;
 use larder_proto::wire::{
     CameraId,
-    camera::{self, ReadingMark},
+    camera::{self, MilliCelsius, ReadingMark},
     reading::{Datagram, MOST_PROBES},
 };
 use tokio::{sync::Notify, time::Instant};
@@ -130,6 +130,13 @@ impl Probes {
         }
     }
 
+    /// Takes what the probe of a board of another make measures.
+    pub(in crate::ingest) fn of_a_board(&self, camera: CameraId, value: Option<MilliCelsius>) {
+        let now = self.0.clock.now();
+        let source = Source::Probe { camera, index: 0 };
+        self.hand_on("telemetry", Heard { source, captured_at: now, received_at: now, value });
+    }
+
     /// Takes a datagram whose signature is right.
     ///
     /// # Errors
@@ -198,7 +205,7 @@ pub(super) fn offer(thermometers: &dyn Thermometers, way: &'static str, heard: H
 
 #[cfg(test)]
 mod tests {
-    use larder_proto::wire::{camera::MilliCelsius, reading::Status};
+    use larder_proto::wire::reading::Status;
 
     use super::{super::testing::Heap, *};
 
