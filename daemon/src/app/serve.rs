@@ -118,7 +118,8 @@ impl Shared {
     /// Cameras as broadcasts of a relay elsewhere, if one is configured.
     #[cfg(feature = "moq")]
     fn publish(&self) -> anyhow::Result<Option<moq::Reached>> {
-        let sources = moq::Sources { hub: self.hub.clone(), cameras: self.directory.clone() };
+        let (hub, cameras, viewers) = (self.hub.clone(), self.directory.clone(), self.viewers.clone());
+        let sources = moq::Sources { hub, cameras, viewers };
         Ok(moq::start(&self.config.moq, sources, &self.servers)?)
     }
 

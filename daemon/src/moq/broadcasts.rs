@@ -15,6 +15,7 @@ use crate::{
     cameras::{Camera, Directory},
     hub::{Frame, Hub},
     tasks::Tasks,
+    viewers::{Entry, Protocol, Seat, Viewers},
 };
 
 /// Where cameras and their pictures come from.
@@ -23,11 +24,14 @@ use crate::{
 pub struct Sources {
     pub hub: Hub,
     pub cameras: Directory,
+    pub viewers: Viewers,
 }
 
 /// Keeps a broadcast for each camera that is to be published.
 pub(super) struct Broadcasts {
     prefix: String,
+    /// Of the relay, as viewers are told by it.
+    address: String,
     /// By id or name; empty: all.
     chosen: Vec<String>,
     sources: Sources,
@@ -51,7 +55,8 @@ impl Drop for Running {
 impl Broadcasts {
     pub(super) fn new(config: &Config, sources: Sources, published: origin::Producer, tasks: Tasks) -> Self {
         let (prefix, chosen) = (config.prefix.clone(), config.cameras.clone());
-        Self { prefix, chosen, sources, published, tasks, running: BTreeMap::new() }
+        let address = config.url.clone().unwrap_or_default();
+        Self { prefix, address, chosen, sources, published, tasks, running: BTreeMap::new() }
     }
 
     /// Follows the cameras until dropped.
@@ -132,53 +137,86 @@ impl Broadcasts {
     ) -> Result<Feed, moq_net::Error> {
         let info = track::Info::default().with_timescale(Timescale::MICRO).with_priority(track.priority);
         let producer = broadcast.create_track(track.name, info)?;
-        Ok(Feed { hub: self.sources.hub.clone(), camera, track, producer })
+        let entry = Entry {
+            protocol: Protocol::Moq,
+            address: self.address.clone(),
+            user: "moq".into(),
+            client: format!("track {}", track.name),
+            camera,
+        };
+        Ok(Feed { hub: self.sources.hub.clone(), viewers: self.sources.viewers.clone(), entry, track, producer })
     }
 }
 
 /// Feeds one track.
 struct Feed {
     hub: Hub,
-    camera: CameraId,
+    viewers: Viewers,
+    /// The relay, which looks at this track for all its viewers.
+    entry: Entry,
     track: &'static Track,
     producer: track::Producer,
+}
+
+/// Why a feed pauses or ends.
+enum Pause {
+    /// Nobody looks at the track any more.
+    Unused,
+    /// Somebody who manages the hub ended it, until it is asked for anew.
+    Disconnected,
+    /// The camera or the broadcast is gone.
+    Ended,
 }
 
 impl Feed {
     /// Feeds whenever somebody watches, until the camera or the broadcast ends.
     async fn run(mut self) {
         while self.producer.used().await.is_ok() {
-            if !self.show().await {
-                return;
+            let seat = self.viewers.enter(self.entry.clone());
+            let pause = self.show(&seat).await;
+            seat.ended(match pause {
+                Pause::Unused => "viewer-left",
+                Pause::Disconnected => "disconnected",
+                Pause::Ended => "camera-removed",
+            });
+            drop(seat);
+            match pause {
+                Pause::Ended => return,
+                Pause::Disconnected if self.producer.unused().await.is_err() => return,
+                Pause::Disconnected | Pause::Unused => {}
             }
         }
     }
 
-    /// Feeds until nobody watches. `false` when there is nothing more to come.
-    async fn show(&mut self) -> bool {
-        let Some(topic) = self.hub.topic(self.camera) else { return false };
+    async fn show(&mut self, seat: &Seat) -> Pause {
+        let Some(topic) = self.hub.topic(self.entry.camera) else { return Pause::Ended };
         let mut viewer = topic.viewer();
-        let sent = metrics::counter!("larder_moq_frames_published_total", "track" => self.track.name);
+        let disconnected = seat.disconnected();
         let mut due = Instant::now();
         loop {
             let seen = tokio::select! {
                 biased;
-                unused = self.producer.unused() => return unused.is_ok(),
+                () = disconnected.cancelled() => return Pause::Disconnected,
+                unused = self.producer.unused() => return if unused.is_ok() { Pause::Unused } else { Pause::Ended },
                 seen = viewer.next() => seen,
             };
-            let Some(seen) = seen else { return false };
+            let Some(seen) = seen else { return Pause::Ended };
+            seat.skipped(seen.skipped);
             let now = Instant::now();
             if let Some(interval) = self.track.interval {
                 if now < due {
+                    seat.skipped(1);
                     continue;
                 }
                 // On the beat, unless that is long past: cameras are not as regular as clocks.
                 due = if now - due < interval { due + interval } else { now + interval };
             }
             if self.publish(&seen.frame).is_err() {
-                return false;
+                return Pause::Ended;
             }
-            sent.increment(1);
+            seat.sent(seen.frame.jpeg.len());
+            // What the relay has of it, it does not tell.
+            seat.delivered(seen.frame.jpeg.len());
         }
     }
 

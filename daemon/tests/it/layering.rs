@@ -60,7 +60,7 @@ const RULES: &[(&str, &[&str])] = &[
     // A connection to a broker; what is said on it, others know.
     ("mqtt", &[]),
     // Broadcasts for relays of Media over QUIC.
-    ("moq", &["hub", "cameras"]),
+    ("moq", &["hub", "cameras", "viewers"]),
     ("home_assistant", &["mqtt", "hub", "cameras", "temperatures", "alarms"]),
     // A pass is its caller's.
     ("viewers", &[CALLER]),

@@ -75,6 +75,12 @@ async fn a_camera_is_a_broadcast_whose_tracks_are_fed_while_somebody_watches() {
         assert_eq!(kept.len, frame.payload.len(), "a whole picture and nothing after it");
     }
     until("one viewer a track", || async { (viewers(&hub).await == 2).then_some(()) }).await;
+    let request = pb::ListViewersRequest::default();
+    let listed = hub.clients.viewers.clone().list_viewers(request).await.unwrap().into_inner().viewers;
+    let mut tracks: Vec<_> = listed.iter().map(|viewer| viewer.client.as_str()).collect();
+    tracks.sort_unstable();
+    assert_eq!(tracks, ["track jpeg", "track jpeg-1"]);
+    assert!(listed.iter().all(|viewer| viewer.protocol() == pb::viewer::Protocol::Moq), "{listed:?}");
     drop((every, slow));
     until("nobody watches any more", || async { (viewers(&hub).await == 0).then_some(()) }).await;
 

@@ -129,7 +129,6 @@ pub const METRICS: &[Metric] = &[
     // The broker.
     gauge("larder_moq_up", &[], "1 while the relay of moq.url is reached"),
     counter("larder_moq_connections_total", &[], "times the relay of moq.url was reached"),
-    counter("larder_moq_frames_published_total", &["track"], "frames that went into a track of a broadcast"),
     gauge("larder_mqtt_up", &[], "1 while the broker of mqtt.url is reached"),
     counter("larder_mqtt_connections_total", &[], "times the broker was reached"),
     // The database.
