@@ -129,11 +129,6 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.AlarmService/DeleteAlarmChannel", ADMIN),
     ("/larder.v1.AlarmService/TestAlarmChannel", OPERATOR),
     ("/larder.v1.AlarmService/ListAlarmDeliveries", OPERATOR),
-    // It shows addresses of the house and beyond.
-    ("/larder.v1.ViewerService/ListViewers", OPERATOR),
-    ("/larder.v1.ViewerService/DisconnectViewer", ADMIN),
-    // It hands out what its caller may see already, once and within a minute.
-    ("/larder.v1.ViewerService/CreatePass", VIEWER),
     // A probe has no secret. A stream would let anybody hold a place.
     ("/grpc.health.v1.Health/Check", PUBLIC),
     ("/grpc.health.v1.Health/Watch", VIEWER),

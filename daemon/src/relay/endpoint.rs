@@ -22,6 +22,7 @@ use quinn::{
 use socket2::{Domain, Protocol as SocketProtocol, Socket, Type};
 use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use super::{Config, Deps, Inner, Relay, Shared, control::Unheard, hello, transport::Transport};
 use crate::{
@@ -129,14 +130,19 @@ impl Bound {
     pub fn serve(self, config: &Config, deps: Deps) -> Result<Relay, StartError> {
         let Deps { hub, find, access, viewers, passes, clock, tls, tasks } = deps;
         let address = self.address()?;
-        let runtime = Arc::new(Owned(tasks.clone()));
+        let over = CancellationToken::new();
+        let runtime = Arc::new(Owned { tasks: tasks.clone(), over: over.clone() });
         let server = server_config(tls)?;
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(server), self.0, runtime)
             .map_err(|error| StartError::Address(address, error))?;
         let is_lost = Arc::new(AtomicBool::new(false));
         let shared = Shared(Arc::new(Inner { hub, find, access, viewers, passes, clock, tasks: tasks.clone() }));
         let door = Door::new(config, shared);
-        tasks.spawn(door.accept(endpoint, Arc::clone(&is_lost)));
+        let accepting = door.accept(endpoint, Arc::clone(&is_lost));
+        tasks.spawn(async move {
+            accepting.await;
+            over.cancel();
+        });
         Ok(Relay { address, is_lost })
     }
 }
@@ -164,7 +170,12 @@ fn server_config(tls: Arc<rustls::ServerConfig>) -> Result<ServerConfig, StartEr
 
 /// quinn's own tasks belong to the hub's, as all others do.
 #[derive(Clone)]
-struct Owned(Tasks);
+struct Owned {
+    tasks: Tasks,
+    /// Ends them, once the last words are said: a closed connection stays for three probe timeouts (RFC 9000, section
+    /// 10.2), which are long after a line was cut.
+    over: CancellationToken,
+}
 
 impl std::fmt::Debug for Owned {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -178,7 +189,14 @@ impl Runtime for Owned {
     }
 
     fn spawn(&self, future: Pin<Box<dyn Future<Output = ()> + Send>>) {
-        drop(self.0.spawn(future));
+        let over = self.over.clone();
+        drop(self.tasks.spawn(async move {
+            tokio::select! {
+                biased;
+                () = over.cancelled() => {}
+                () = future => {}
+            }
+        }));
     }
 
     fn wrap_udp_socket(&self, socket: UdpSocket) -> io::Result<Arc<dyn AsyncUdpSocket>> {

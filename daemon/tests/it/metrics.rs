@@ -195,6 +195,7 @@ async fn a_part_that_is_not_ready_is_named_with_its_reason() {
         "http",
         "https",
         "recorder",
+        "relay",
         "socket",
         "temperatures",
     ];

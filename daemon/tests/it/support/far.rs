@@ -75,6 +75,8 @@ impl Dialer {
         tune(&mut transport);
         let mut config = ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls).unwrap()));
         config.transport_config(Arc::new(transport));
+        // What it is given to prove its address with the next time, it forgets.
+        config.token_store(Arc::new(quinn::NoneTokenStore));
         let endpoint = Endpoint::client(SocketAddr::from((from, 0))).unwrap();
         Self { endpoint, config, relay: hub.addresses().relay }
     }
