@@ -44,11 +44,12 @@ lint: $(WEB_INSTALLED) ## Lint everything
 doc: ## Build the documentation of all modules
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
 
-bench: tools-run build ## Measure the hub on this machine (about eight minutes): see BENCHMARKS.md
+bench: tools-run build ## Measure the hub on this machine (about twelve minutes): see BENCHMARKS.md
 	@$(TARGET)/release/larderctl bench fanout
 	@$(TARGET)/release/larderctl bench ingest
 	@$(TARGET)/release/larderctl bench playlist
 	@$(TARGET)/release/larderctl bench temperatures
+	@$(TARGET)/release/larderctl bench relay
 
 fuzz: tools-fuzz ## Look for inputs that break a decoder, a minute for each; ARGS names some
 	@exec proto/fuzz/run $(ARGS)

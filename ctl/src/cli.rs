@@ -98,6 +98,7 @@ pub enum Command {
 ///
 /// The command failed; [`Failure`] says why.
 pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
+    // The largest are boxed, so that the others are small.
     match cli.command {
         Command::Completions { shell } => completions(shell, out),
         Command::Profile(command) => profile::run(command, out),
@@ -107,8 +108,8 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
             simulate::execute(*args, None, out, stop).await
         }
         Command::Camera(camera::Command::Trace(args)) => trace::run(args, out, stop).await,
-        Command::Camera(command) => camera::run(&hub(&cli.target).await?, command, out, stop).await,
-        Command::View(args) => view::run(args, &cli.target, out, stop).await,
+        Command::Camera(command) => Box::pin(camera::run(&hub(&cli.target).await?, command, out, stop)).await,
+        Command::View(args) => Box::pin(view::run(args, &cli.target, out, stop)).await,
         Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
         Command::Sensor(sensor::Command::Simulate(args)) if !args.needs_hub() => {
             sensor::simulate::execute(*args, None, out, stop).await
@@ -118,8 +119,8 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Alarm(command) => alarm::run(&hub(&cli.target).await?, command, out, stop).await,
         Command::Viewer(command) => viewer::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
-        Command::Demo(args) => demo::run(args, &cli.target, out, stop).await,
-        Command::Bench(command) => bench::run(command, out, stop).await,
+        Command::Demo(args) => Box::pin(demo::run(args, &cli.target, out, stop)).await,
+        Command::Bench(command) => Box::pin(bench::run(command, out, stop)).await,
         Command::SignInLink => token::sign_in_link(&hub(&cli.target).await?, out).await,
         Command::Login(args) => login::login(args, &cli.target, out).await,
         Command::Logout => login::logout(&cli.target, out).await,

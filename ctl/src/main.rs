@@ -40,8 +40,7 @@ async fn until_stopped(cli: Cli, out: &mut Out) -> Result<(), Failure> {
     let stop = CancellationToken::new();
     let mut interrupt = signal(SignalKind::interrupt()).map_err(Failure::Output)?;
     let mut terminate = signal(SignalKind::terminate()).map_err(Failure::Output)?;
-    let command = larder_ctl::run(cli, out, stop.clone());
-    tokio::pin!(command);
+    let mut command = Box::pin(larder_ctl::run(cli, out, stop.clone()));
     tokio::select! {
         biased;
         _ = interrupt.recv() => {}

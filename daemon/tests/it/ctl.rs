@@ -14,10 +14,10 @@ use crate::support::{Clients, Hub, over_socket, processes_of, simulated, until};
 
 /// What a command wrote.
 #[derive(Clone, Default)]
-struct Written(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Written(Arc<Mutex<Vec<u8>>>);
 
 impl Written {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
     }
 }
@@ -39,7 +39,7 @@ pub(crate) async fn larderctl(state: &str, words: &[&str]) -> (Result<(), Failur
     arguments.extend(words);
     let cli = Cli::try_parse_from(arguments).unwrap();
     let mut out = Out::fixed(written.clone(), words.contains(&"--json"), jiff::Timestamp::now());
-    let ended = run(cli, &mut out, CancellationToken::new()).await;
+    let ended = Box::pin(run(cli, &mut out, CancellationToken::new())).await;
     (ended, written.text())
 }
 

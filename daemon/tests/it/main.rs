@@ -31,3 +31,4 @@ mod soak;
 mod support;
 mod temperatures;
 mod thermometers;
+mod view;
