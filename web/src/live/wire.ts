@@ -12,7 +12,13 @@ export interface LiveFrame {
 }
 
 /** Why the hub ends a live connection. */
-export const CLOSE = { hubStops: 1001, tooSlow: 4001, revoked: 4003, cameraRemoved: 4004, disconnected: 4005 } as const;
+export const CLOSE = {
+  hubStops: 1001,
+  tooSlow: 4001,
+  revoked: 4003,
+  cameraRemoved: 4004,
+  disconnected: 4005,
+} as const;
 
 const VERSION = 1;
 const HEADER_BYTES = 32;
