@@ -173,6 +173,8 @@ async fn add(hub: &Hub, args: AddArgs, out: &mut Out) -> Result<(), Failure> {
     refuse_existing(args.key_file.as_ref())?;
     let mut camera = Camera { name: args.name, ..Default::default() };
     let _ = args.settings.apply(&mut camera);
+    // Before there is a secret that a failure would lose.
+    let port = if args.settings.source.pushes() { source::push_port(hub).await? } else { None };
     let request = CreateCameraRequest { camera: Some(camera) };
     let answer = hub.cameras().create_camera(quick(request)).await?.into_inner();
     let camera = CameraView::from(answer.camera.unwrap_or_default());
@@ -191,7 +193,7 @@ async fn add(hub: &Hub, args: AddArgs, out: &mut Out) -> Result<(), Failure> {
                 .line(&format!("its pictures are fetched from {}", camera.source_url.as_deref().unwrap_or_default()));
         }
         if camera.source == "websocket" {
-            return source::pushed(&camera, &key, out);
+            return source::pushed(&camera, &key, port, out);
         }
         show_key(&key, args.key_file.as_ref(), out)
     })

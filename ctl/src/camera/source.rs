@@ -1,15 +1,18 @@
 //! Where a camera's pictures come from, on the command line.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use clap::Args;
 use larder_proto::pb::{
-    CameraKey, CameraSource,
+    CameraKey, CameraSource, GetStatusRequest,
     camera_source::{CameraLink, Kind, MjpegPull, WebSocketPush},
 };
 
 use super::CameraView;
-use crate::{Failure, Out};
+use crate::{
+    Failure, Out,
+    client::{Hub, quick},
+};
 
 /// Where a camera's pictures come from; not given, it dials the hub, or goes on as it did.
 #[derive(Args, Clone, Debug, Default)]
@@ -30,11 +33,16 @@ pub struct SourceArgs {
 }
 
 impl SourceArgs {
+    /// Whether it is to push its pictures.
+    pub(super) fn pushes(&self) -> bool {
+        self.websocket || !self.websocket_address.is_empty()
+    }
+
     /// What was asked for, if anything was.
     pub(super) fn source(&self) -> Option<CameraSource> {
         let kind = if let Some(url) = &self.mjpeg_url {
             Kind::Mjpeg(MjpegPull { url: url.clone(), has_login: false })
-        } else if self.websocket || !self.websocket_address.is_empty() {
+        } else if self.pushes() {
             Kind::Websocket(WebSocketPush { addresses: self.websocket_address.iter().map(IpAddr::to_string).collect() })
         } else if self.camera_link {
             Kind::CameraLink(CameraLink {})
@@ -57,13 +65,28 @@ pub(super) fn told(camera: &CameraView) -> String {
     }
 }
 
+/// The port at which the hub listens for boards that push; `None`: it does not.
+pub(super) async fn push_port(hub: &Hub) -> Result<Option<u16>, Failure> {
+    let status = hub.system().get_status(quick(GetStatusRequest {})).await?.into_inner();
+    let listener = status.listeners.into_iter().find(|listener| listener.name == "boards_websocket");
+    Ok(listener.and_then(|listener| listener.address.parse::<SocketAddr>().ok()).map(|address| address.port()))
+}
+
 /// How a board that pushes is to be told where to.
-pub(super) fn pushed(camera: &CameraView, key: &CameraKey, out: &mut Out) -> Result<(), Failure> {
+pub(super) fn pushed(camera: &CameraView, key: &CameraKey, port: Option<u16>, out: &mut Out) -> Result<(), Failure> {
     if !camera.websocket_addresses.is_empty() {
         out.line(&format!("it is known by its address: {}", camera.websocket_addresses.join(", ")))?;
     }
     let path = &key.websocket_path;
-    out.line(&format!("let it connect to ws://HUB:8888{path} (the hub's boards.websocket_address)"))?;
+    match port {
+        Some(port) => out.line(&format!("let it connect to ws://HUB:{port}{path}"))?,
+        None => {
+            out.line(
+                "the hub does not listen for it yet: set boards.websocket_address = \"[::]:8888\" and restart it",
+            )?;
+            out.line(&format!("then let it connect to ws://HUB:8888{path}"))?;
+        }
+    }
     out.line("This is the only time the path is shown.")
 }
 

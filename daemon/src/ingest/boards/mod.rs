@@ -1,5 +1,5 @@
-//! Boards of another make, which stay as they are: their pictures are fetched over HTTP ([`pull`]), or they push them
-//! over WebSocket ([`websocket`]). From there on a picture goes the way of every other one.
+//! Boards of another make, which stay as they are: their pictures are fetched over HTTP, or they push them
+//! over WebSocket. From there on a picture goes the way of every other one.
 //!
 //! The bytes are `larder_proto::wire::boards`; `docs/boards.md` tells people how to use each board. Beside the camera
 //! link's counters there is one of its own:

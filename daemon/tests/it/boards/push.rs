@@ -12,7 +12,10 @@ use tokio_tungstenite::{
 };
 
 use super::{House, websocket};
-use crate::support::{Pictures, until};
+use crate::{
+    ctl::larderctl,
+    support::{Hub, Pictures, until},
+};
 
 type Socket = WebSocketStream<TcpStream>;
 
@@ -138,8 +141,21 @@ async fn a_flood_is_thinned_and_what_is_too_large_ends_it() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_listens_unless_told_to() {
-    let hub = crate::support::Hub::start().await;
+async fn nobody_listens_unless_told_to_and_whoever_adds_a_board_is_told_so() {
+    let added = async |hub: &Hub| {
+        let (ended, text) = larderctl(hub.state().to_str().unwrap(), &["camera", "add", "porch", "--websocket"]).await;
+        ended.unwrap();
+        text
+    };
+    let hub = Hub::start().await;
     assert_eq!(hub.addresses().boards, None);
+    let text = added(&hub).await;
+    assert!(text.contains("does not listen for it yet: set boards.websocket_address"), "{text}");
     hub.stop().await;
+
+    let house = House::start().await;
+    let text = added(&house.hub).await;
+    let port = house.hub.addresses().boards.unwrap().port();
+    assert!(text.contains(&format!("let it connect to ws://HUB:{port}/")), "{text}");
+    house.hub.stop().await;
 }
