@@ -91,7 +91,7 @@ impl Shared {
         let relay = places.relay.serve(&self.config.relay, self.relay()?)?;
         let parts = watch::parts(self, built, &relay, &troubles);
         let grpc = self.grpc(built, &parts, addresses).await?;
-        let pages = self.pages(grpc.clone(), parts, built)?;
+        let pages = self.pages(grpc.clone(), parts, built, addresses)?;
         let pages = http::router(pages, access::layer(self.access.clone()));
         let web = self.config.http.max_connections;
         let each = self.config.http.max_connections_per_address;
@@ -126,6 +126,7 @@ impl Shared {
     async fn grpc(&self, built: &Built, parts: &Parts, addresses: &Addresses) -> anyhow::Result<axum::Router> {
         let bases = self.bases(addresses);
         let links = bases.clone();
+        let certs = self.certs.clone();
         let services = rpc::Services {
             cameras: cameras::Service::new(cameras::Parts {
                 store: built.camera_store.clone(),
@@ -174,7 +175,10 @@ impl Shared {
                 passes: self.passes.clone(),
                 directory: self.directory.clone(),
                 clock: self.clock.clone(),
-                details: viewers::PassDetails { relay: addresses.relay, certificate_hashes: Arc::new(Vec::new) },
+                details: viewers::PassDetails {
+                    relay: addresses.relay,
+                    certificate_hashes: Arc::new(move || certs.browser_hashes()),
+                },
             }),
         };
         Ok(rpc::router(services, &self.config.grpc, self.access.clone(), &self.servers).await?)
@@ -195,7 +199,13 @@ impl Shared {
         })
     }
 
-    fn pages(&self, rpc: axum::Router, parts: Parts, built: &Built) -> anyhow::Result<http::Parts> {
+    fn pages(
+        &self,
+        rpc: axum::Router,
+        parts: Parts,
+        built: &Built,
+        addresses: &Addresses,
+    ) -> anyhow::Result<http::Parts> {
         let (directory, names) = (self.directory.clone(), self.directory.clone());
         let recorder = metrics::install()?;
         self.servers.spawn_until_stop(metrics::keep_small(recorder.clone()));
@@ -225,6 +235,7 @@ impl Shared {
             },
             parts,
             authority: self.certs.authority_pem().map(str::to_owned),
+            relay: addresses.relay.port(),
         })
     }
 

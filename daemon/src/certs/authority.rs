@@ -142,7 +142,7 @@ fn certify(pair: &KeyPair, now: Timestamp) -> Result<String, Error> {
     params.self_signed(pair).map(|certificate| certificate.pem()).map_err(Error::Make)
 }
 
-fn set_validity(params: &mut CertificateParams, since: i64, until: i64) {
+pub(super) fn set_validity(params: &mut CertificateParams, since: i64, until: i64) {
     let at = |second: i64| date_time_ymd(1970, 1, 1) + Duration::from_secs(u64::try_from(second).unwrap_or(0));
     params.not_before = at(since);
     params.not_after = at(until);

@@ -52,6 +52,12 @@ impl Leaf {
         Timestamp::from_second(self.not_after).unwrap_or(Timestamp::MAX)
     }
 
+    /// Whether it began, less than `age` ago.
+    pub(super) fn is_younger(&self, now: Timestamp, age: Duration) -> bool {
+        let until = self.not_before.saturating_add_unsigned(age.as_secs());
+        (self.not_before..until).contains(&now.as_second())
+    }
+
     /// Whether it is of this authority, carries all the names and is good for a while. Names it has in excess do no
     /// harm: an interface that comes and goes does not mean a new leaf each time.
     pub(super) fn serves(&self, authority: &Authority, wanted: &Names, now: Timestamp) -> bool {

@@ -10,6 +10,7 @@ mod leaf;
 mod names;
 mod own;
 mod resolver;
+mod short;
 
 use std::{
     io,
@@ -20,14 +21,14 @@ use std::{
 };
 
 use jiff::Timestamp;
-use rustls::{pki_types::ServerName, sign::CertifiedKey};
+use rustls::{pki_types::ServerName, server::ResolvesServerCert, sign::CertifiedKey};
 use serde::Deserialize;
 use thiserror::Error;
 
 use authority::Authority;
 use leaf::Leaf;
 use own::Own;
-use resolver::Resolver;
+use resolver::{ByProtocol, Resolver};
 
 pub use names::host_name;
 pub use resolver::Alpn;
@@ -124,6 +125,8 @@ pub struct Certs(Arc<Inner>);
 struct Inner {
     source: Source,
     resolver: Arc<Resolver>,
+    /// What browsers meet over QUIC. Absent with a certificate from the configuration: they meet that.
+    browsers: Option<Arc<Resolver>>,
     clock: Clock,
 }
 
@@ -148,7 +151,11 @@ impl Certs {
         };
         let first = source.refresh(None, &clock)?;
         let resolver = Arc::new(Resolver::new(first));
-        let certs = Self(Arc::new(Inner { source, resolver, clock }));
+        let browsers = match source {
+            Source::Authority { .. } => Some(Arc::new(Resolver::new(short::refresh(None, clock.now())?))),
+            Source::Own(_) => None,
+        };
+        let certs = Self(Arc::new(Inner { source, resolver, browsers, clock }));
         tasks.spawn_until_stop(certs.clone().keep_fresh());
         Ok(certs)
     }
@@ -158,7 +165,18 @@ impl Certs {
     /// # Errors
     /// Never with the versions and ciphers compiled in.
     pub fn server_config(&self, alpn: Alpn) -> Result<Arc<rustls::ServerConfig>, Error> {
-        resolver::server_config(Arc::clone(&self.0.resolver), alpn).map_err(Error::Tls)
+        let usual = Arc::clone(&self.0.resolver);
+        let resolver: Arc<dyn ResolvesServerCert> = match (&self.0.browsers, alpn) {
+            (Some(browsers), Alpn::Relay) => Arc::new(ByProtocol { usual, browsers: Arc::clone(browsers) }),
+            _ => usual,
+        };
+        resolver::server_config(resolver, alpn).map_err(Error::Tls)
+    }
+
+    /// SHA-256 of the certificate that browsers meet over QUIC and would not trust by themselves. Empty with a
+    /// certificate from the configuration, which they trust in the usual way.
+    pub fn browser_hashes(&self) -> Vec<[u8; 32]> {
+        self.0.browsers.iter().filter_map(|browsers| short::hash(&browsers.present())).collect()
     }
 
     /// The authority's certificate that clients trust, in PEM; `None` with a certificate from the configuration.
@@ -222,6 +240,17 @@ impl Certs {
     }
 
     fn refresh(&self) {
+        if let Some(browsers) = &self.0.browsers {
+            let present = browsers.present();
+            match short::refresh(Some(&present), self.0.clock.now()) {
+                Ok(fresh) if Arc::ptr_eq(&fresh, &present) => {}
+                Ok(fresh) => browsers.replace(fresh),
+                Err(error) => {
+                    let error = chain(&error);
+                    repeats::say!(warn, "browsers", { error }, "no new certificate for browsers, the old one stays");
+                }
+            }
+        }
         let present = self.0.resolver.present();
         match self.0.source.refresh(Some(&present), &self.0.clock) {
             Ok(fresh) if Arc::ptr_eq(&fresh, &present) => {}

@@ -18,7 +18,7 @@ pub enum Alpn {
     Http,
     /// HTTP/2 alone, for gRPC.
     Grpc,
-    /// `larder/1` over QUIC.
+    /// `larder/1` over QUIC, and HTTP/3 for the WebTransport of browsers.
     Relay,
 }
 
@@ -51,7 +51,26 @@ impl ResolvesServerCert for Resolver {
     }
 }
 
-pub(super) fn server_config(resolver: Arc<Resolver>, alpn: Alpn) -> Result<Arc<ServerConfig>, rustls::Error> {
+/// Shows browsers, which pin it by its hash, another certificate than all others.
+#[derive(Debug)]
+pub(super) struct ByProtocol {
+    pub(super) usual: Arc<Resolver>,
+    pub(super) browsers: Arc<Resolver>,
+}
+
+impl ResolvesServerCert for ByProtocol {
+    fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        let asks = |wanted| hello.alpn().is_some_and(|mut names| names.any(|name| name == wanted));
+        // Of both, the hub takes its own.
+        let is_browser = asks(relay::WEB_ALPN) && !asks(relay::ALPN);
+        Some(if is_browser { self.browsers.present() } else { self.usual.present() })
+    }
+}
+
+pub(super) fn server_config(
+    resolver: Arc<dyn ResolvesServerCert>,
+    alpn: Alpn,
+) -> Result<Arc<ServerConfig>, rustls::Error> {
     let builder = ServerConfig::builder_with_provider(Arc::new(default_provider()));
     let builder = match alpn {
         Alpn::Http | Alpn::Grpc => builder.with_safe_default_protocol_versions()?,
@@ -62,7 +81,7 @@ pub(super) fn server_config(resolver: Arc<Resolver>, alpn: Alpn) -> Result<Arc<S
     config.alpn_protocols = match alpn {
         Alpn::Http => vec![b"h2".to_vec(), b"http/1.1".to_vec()],
         Alpn::Grpc => vec![b"h2".to_vec()],
-        Alpn::Relay => vec![relay::ALPN.to_vec()],
+        Alpn::Relay => vec![relay::ALPN.to_vec(), relay::WEB_ALPN.to_vec()],
     };
     Ok(Arc::new(config))
 }

@@ -8,9 +8,9 @@ use axum::{
     response::{Html, IntoResponse as _, Response},
     routing::get,
 };
-use http::{HeaderMap, HeaderValue, StatusCode, header};
+use http::{HeaderMap, HeaderValue, StatusCode, Uri, header, uri::Authority};
 use rust_embed::{EmbeddedFile, RustEmbed};
-use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLayer};
+use tower_http::compression::CompressionLayer;
 
 /// What Vite made; empty when it was not run.
 #[derive(RustEmbed)]
@@ -19,13 +19,28 @@ use tower_http::{compression::CompressionLayer, set_header::SetResponseHeaderLay
 struct Dist;
 
 /// Only the hub's own scripts, and its own WebSockets, which `'self'` covers by CSP level 3 (Chromium since 71, Safari
-/// since 16); blobs for the players' workers and buffers; no embedding by other sites. Styles may be
+/// since 16); its own relay; blobs for the players' workers and buffers; no embedding by other sites. Styles may be
 /// inline, as the framework sets them.
-const CONTENT_SECURITY_POLICY: HeaderValue = HeaderValue::from_static(
-    "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; \
-     media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'; object-src 'none'; \
-     base-uri 'none'; form-action 'self'; frame-ancestors 'self'",
-);
+fn content_security_policy(relay: &str) -> String {
+    format!(
+        "default-src 'self'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' blob:; \
+         media-src 'self' blob:; worker-src 'self' blob:; connect-src 'self'{relay}; object-src 'none'; \
+         base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
+    )
+}
+
+/// The relay as the page sees it, with a space before: another port of the host that the page came from. Nothing for a
+/// host that can't stand in a policy, as addresses of IPv6 can't (CSP level 3, section 2.3.1): such a page has its
+/// pictures over WebSocket.
+fn relay_source(uri: &Uri, headers: &HeaderMap, port: u16) -> String {
+    let of_header = || headers.get(header::HOST)?.to_str().ok()?.parse().ok();
+    let authority: Option<Authority> = uri.authority().cloned().or_else(of_header);
+    let can_stand = |host: &str| host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-".contains(&byte));
+    match authority.as_ref().map(Authority::host) {
+        Some(host) if can_stand(host) => format!(" https://{host}:{port}"),
+        _ => String::new(),
+    }
+}
 /// Vite puts files whose name holds a hash of their content here: they never change.
 const HASHED: &str = "assets/";
 const FOR_EVER: &str = "public, max-age=31536000, immutable";
@@ -39,22 +54,24 @@ const NOT_BUILT: &str = "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\
 /// Where the authority's certificate is offered: it is public, and a phone can fetch nothing else.
 const AUTHORITY: &str = "/ca.crt";
 
-/// Answers whatever no route matches: files, the page, and the authority's certificate.
-pub(super) fn fallback(authority: Option<String>) -> Router {
-    Router::new()
-        .fallback(get(asset))
-        .with_state(Arc::new(authority))
-        .layer(CompressionLayer::new())
-        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY))
+/// Answers whatever no route matches: files, the page, and the authority's certificate. `relay` is the port that the
+/// page may reach over WebTransport.
+pub(super) fn fallback(authority: Option<String>, relay: u16) -> Router {
+    Router::new().fallback(get(asset)).with_state((Arc::new(authority), relay)).layer(CompressionLayer::new())
 }
 
-async fn asset(State(authority): State<Arc<Option<String>>>, request: Request) -> Response {
-    match authority.as_deref() {
+async fn asset(State((authority, relay)): State<(Arc<Option<String>>, u16)>, request: Request) -> Response {
+    let mut response = match authority.as_deref() {
         Some(pem) if request.uri().path() == AUTHORITY => {
             ([(header::CONTENT_TYPE, "application/x-x509-ca-cert")], pem.to_owned()).into_response()
         }
         _ => serve(request.uri().path(), request.headers(), Dist::get),
+    };
+    let policy = content_security_policy(&relay_source(request.uri(), request.headers(), relay));
+    if let Ok(policy) = HeaderValue::try_from(policy) {
+        response.headers_mut().insert(header::CONTENT_SECURITY_POLICY, policy);
     }
+    response
 }
 
 /// A file; for anything else that a browser navigates to, the page, which routes by itself.

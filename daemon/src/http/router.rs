@@ -39,6 +39,8 @@ pub struct Parts {
     pub metrics: Metrics,
     /// The authority's certificate in PEM, for clients to trust.
     pub authority: Option<String>,
+    /// The relay's UDP port, which pages may reach.
+    pub relay: u16,
 }
 
 /// The router of the HTTP ports. `access` decides who gets in; it is around all but gRPC, which brings its own.
@@ -55,7 +57,7 @@ where
         .merge(parts.hls)
         .merge(health::routes(parts.parts))
         .merge(page::routes(parts.metrics))
-        .merge(assets::fallback(parts.authority));
+        .merge(assets::fallback(parts.authority, parts.relay));
     let pages = pages
         .layer(access)
         .layer(map_response(count))

@@ -140,9 +140,18 @@ impl Topic {
 
     /// A reader of the newest frame. One made after the topic has ended ends at once.
     pub fn viewer(&self) -> Viewer {
+        self.reader(Arc::clone(&self.viewers))
+    }
+
+    /// The same for work behind viewers, which is not counted as one.
+    pub fn onlooker(&self) -> Viewer {
+        self.reader(Arc::default())
+    }
+
+    fn reader(&self, count: Arc<AtomicU32>) -> Viewer {
         let newest = self.newest.lock().unwrap_or_else(PoisonError::into_inner);
         let receiver = newest.as_ref().map_or_else(|| watch::channel(None).1, watch::Sender::subscribe);
-        Viewer::new(receiver, Arc::clone(&self.viewers))
+        Viewer::new(receiver, count)
     }
 
     /// A reader of every frame from now on. One made after the topic has ended ends at once.

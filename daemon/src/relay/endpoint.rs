@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use larder_proto::wire::relay::{ALPN, CloseCode};
+use larder_proto::wire::relay::{ALPN, CloseCode, WEB_ALPN};
 use quinn::{
     AsyncTimer, AsyncUdpSocket, Endpoint, EndpointConfig, Incoming, Runtime, ServerConfig, TokioRuntime,
     TransportConfig, VarInt,
@@ -24,7 +24,7 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Config, Deps, Inner, Relay, Shared, control::Unheard, hello, transport::Transport};
+use super::{Config, Deps, Inner, Relay, Shared, control::Unheard, hello, scaled::Scaled, transport::Transport, web};
 use crate::{
     addresses::{Block, Claim, Claims},
     bucket::Bucket,
@@ -49,6 +49,8 @@ const RECEIVE_WINDOW: u32 = 64 * 1024;
 /// Bytes of frames that QUIC takes before it waits: 16 of the usual size, on lines of any length. They are shared with
 /// all other viewers of the camera, and not copied.
 const SEND_WINDOW: u64 = 4 << 20;
+/// Nothing is read of datagrams, but browsers end a connection of HTTP/3 that takes none (RFC 9297, section 2.1.1).
+const DATAGRAM_BYTES: usize = 2 * 1024;
 /// Unidirectional streams that a peer may open: HTTP/3 needs three at once (RFC 9114, section 6.2). `larder/1` has none.
 const UNI_STREAMS: u32 = 3;
 /// Handshakes at once of peers that did not prove their address, beyond which every one has to: a flood from made-up
@@ -136,7 +138,9 @@ impl Bound {
         let endpoint = Endpoint::new(EndpointConfig::default(), Some(server), self.0, runtime)
             .map_err(|error| StartError::Address(address, error))?;
         let is_lost = Arc::new(AtomicBool::new(false));
-        let shared = Shared(Arc::new(Inner { hub, find, access, viewers, passes, clock, tasks: tasks.clone() }));
+        let scaled = Scaled::new(hub.clone(), tasks.clone());
+        let inner = Inner { hub, find, access, viewers, passes, clock, scaled, tasks: tasks.clone() };
+        let shared = Shared(Arc::new(inner));
         let door = Door::new(config, shared);
         let accepting = door.accept(endpoint, Arc::clone(&is_lost));
         tasks.spawn(async move {
@@ -155,7 +159,7 @@ fn server_config(tls: Arc<rustls::ServerConfig>) -> Result<ServerConfig, StartEr
         .stream_receive_window(VarInt::from_u32(STREAM_WINDOW))
         .receive_window(VarInt::from_u32(RECEIVE_WINDOW))
         .send_window(SEND_WINDOW)
-        .datagram_receive_buffer_size(None)
+        .datagram_receive_buffer_size(Some(DATAGRAM_BYTES))
         .max_idle_timeout(IDLE.try_into().ok())
         .keep_alive_interval(Some(KEEP_ALIVE));
     let mut server = ServerConfig::with_crypto(Arc::new(QuicServerConfig::try_from(tls)?));
@@ -360,12 +364,15 @@ impl Handshakes {
 enum Asked {
     /// `larder/1`.
     Larder,
+    /// WebTransport, over HTTP/3.
+    Web,
 }
 
 impl Asked {
     fn of(alpn: &[u8]) -> Option<Self> {
         match alpn {
             ALPN => Some(Self::Larder),
+            WEB_ALPN => Some(Self::Web),
             _ => None,
         }
     }
@@ -398,10 +405,25 @@ async fn handshake(incoming: Incoming) -> Option<(quinn::Connection, Asked)> {
 
 async fn run(connection: quinn::Connection, asked: Asked, shared: Shared) {
     let address = connection.remote_address();
-    let transport = match asked {
-        Asked::Larder => Transport::Quic(connection),
-    };
-    watch(transport, None, address, &shared).await;
+    match asked {
+        Asked::Larder => watch(Transport::Quic(connection), None, address, &shared).await,
+        Asked::Web => {
+            let stop = shared.tasks.stopping();
+            let accepted = tokio::select! {
+                biased;
+                () = stop.cancelled() => Err("stopping"),
+                accepted = tokio::time::timeout(hello::HELLO_DEADLINE, web::accept(connection)) => {
+                    accepted.unwrap_or(Err(CloseCode::HelloTooSlow.name()))
+                }
+            };
+            match accepted {
+                Ok(web::Accepted { session, pass }) => {
+                    watch(Transport::Web(Arc::new(session)), pass, address, &shared).await;
+                }
+                Err(reason) => refused(address, reason),
+            }
+        }
+    }
 }
 
 /// Admits a viewer and runs its session. `pass` is what the session's address carried.

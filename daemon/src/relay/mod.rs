@@ -10,11 +10,15 @@ mod control;
 mod delivery;
 mod endpoint;
 mod hello;
+mod ladder;
 mod limits;
 mod pace;
 mod pictures;
+mod pixels;
+mod scaled;
 mod session;
 mod transport;
+mod web;
 
 use std::{
     net::SocketAddr,
@@ -81,6 +85,7 @@ struct Inner {
     viewers: Viewers,
     passes: Passes,
     clock: Clock,
+    scaled: scaled::Scaled,
     tasks: Tasks,
 }
 

@@ -94,6 +94,12 @@ impl Session {
         let Admitted { caller, camera, hello } = admitted;
         let topic = shared.hub.ensure(camera.id);
         let now = Instant::now();
+        let mut limits = Limits::new(hello.wish, now);
+        if let Some(newest) = topic.newest() {
+            limits.whole((newest.width, newest.height));
+        }
+        let mut pictures = Pictures::new(&topic, shared.scaled.clone());
+        pictures.set(limits.scale());
         tracing::info!(
             viewer.id = %seat.id(), viewer.address = %transport.address(), user.name = %caller.name,
             camera.id = %camera.id, "a far viewer watches"
@@ -106,9 +112,9 @@ impl Session {
             seat,
             camera,
             shared,
-            pictures: Pictures::Whole(topic.viewer()),
+            pictures,
             presence: topic.presence(),
-            limits: Limits::new(hello.wish),
+            limits,
             pace: Pace::new(now),
             under_way: UnderWay::new(),
             order: 0,
@@ -175,7 +181,9 @@ impl Session {
 
     fn send(&mut self, picture: Picture) {
         let now = Instant::now();
-        let Picture { frame, is_scaled, skipped } = picture;
+        let Picture { frame, is_scaled, whole, skipped } = picture;
+        self.limits.whole(whole);
+        self.pictures.set(self.limits.scale());
         let interval = self.limits.interval();
         if self.was_full && (if interval.is_zero() { skipped > 0 } else { now > self.next_at + interval }) {
             self.pace.short();
@@ -214,6 +222,7 @@ impl Session {
         match fate {
             Fate::Arrived => {
                 self.seat.delivered(bytes);
+                self.limits.arrived();
                 self.stuck_since = None;
                 let least_round_trip = self.transport.least_round_trip();
                 self.pace.arrived(now, Arrival { age, bytes, least_round_trip });
@@ -227,6 +236,7 @@ impl Session {
                 self.seat.left(bytes);
                 self.stuck_since.get_or_insert(now);
                 self.gave_up(skipped);
+                self.limits.given_up();
                 self.pace.given_up();
             }
             Fate::Lost => return Err(End::Gone),
@@ -250,8 +260,7 @@ impl Session {
             ViewerMessage::Hello(_) => Err(End::Close(CloseCode::Malformed)),
             ViewerMessage::Wish(wish) => {
                 self.limits.wish(wish);
-                self.next_at = Instant::now();
-                self.seat.limited(self.limits.shown());
+                self.limited();
                 Ok(())
             }
             ViewerMessage::Report(report) => {
@@ -270,6 +279,9 @@ impl Session {
     async fn tick(&mut self) -> Result<(), End> {
         if self.stuck_since.is_some_and(|since| since.elapsed() > PATIENCE) {
             return Err(End::Close(CloseCode::TooSlow));
+        }
+        if self.limits.tick(Instant::now()) {
+            self.limited();
         }
         self.seat.round_trip(self.transport.round_trip());
         let address = self.transport.address();
@@ -297,6 +309,13 @@ impl Session {
         }
         self.told = Some(status);
         self.say(HubMessage::Status(status)).await
+    }
+
+    /// The limits changed.
+    fn limited(&mut self) {
+        self.next_at = Instant::now();
+        self.pictures.set(self.limits.scale());
+        self.seat.limited(self.limits.shown());
     }
 
     /// Says something, for as long as that may take; the end of the session does not wait for it.

@@ -1,6 +1,6 @@
 //! What a session runs over: a QUIC connection of its own, or a session inside one.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use bytes::{Bytes, BytesMut};
 use larder_proto::wire::relay::{CloseCode, RESET_STALE};
@@ -18,12 +18,15 @@ pub(super) struct Gone;
 pub(super) enum Transport {
     /// `larder/1` itself.
     Quic(quinn::Connection),
+    /// The same in a session of WebTransport, the only one of its connection.
+    Web(Arc<web_transport_quinn::Session>),
 }
 
 impl Transport {
     pub(super) fn protocol(&self) -> Protocol {
         match self {
             Self::Quic(_) => Protocol::Quic,
+            Self::Web(_) => Protocol::WebTransport,
         }
     }
 
@@ -31,12 +34,14 @@ impl Transport {
     pub(super) fn address(&self) -> SocketAddr {
         match self {
             Self::Quic(connection) => connection.remote_address(),
+            Self::Web(session) => session.remote_address(),
         }
     }
 
     pub(super) fn round_trip(&self) -> Duration {
         match self {
             Self::Quic(connection) => connection.rtt(),
+            Self::Web(session) => session.rtt(),
         }
     }
 
@@ -44,6 +49,7 @@ impl Transport {
     pub(super) fn least_round_trip(&self) -> Duration {
         match self {
             Self::Quic(connection) => connection.min_rtt(),
+            Self::Web(session) => session.min_rtt(),
         }
     }
 
@@ -53,6 +59,10 @@ impl Transport {
             Self::Quic(connection) => {
                 let (sender, receiver) = connection.accept_bi().await.or(Err(Gone))?;
                 Ok((Sender::Quic(sender), Receiver::Quic(receiver)))
+            }
+            Self::Web(session) => {
+                let (sender, receiver) = session.accept_bi().await.or(Err(Gone))?;
+                Ok((Sender::Web(sender), Receiver::Web(receiver)))
             }
         }
     }
@@ -64,6 +74,10 @@ impl Transport {
                 stream = connection.accept_uni() => stream.map(|_| ()).or(Err(Gone)),
                 stream = connection.accept_bi() => stream.map(|_| ()).or(Err(Gone)),
             },
+            Self::Web(session) => tokio::select! {
+                stream = session.accept_uni() => stream.map(|_| ()).or(Err(Gone)),
+                stream = session.accept_bi() => stream.map(|_| ()).or(Err(Gone)),
+            },
         }
     }
 
@@ -71,6 +85,7 @@ impl Transport {
     pub(super) async fn open(&self) -> Result<Sender, Gone> {
         match self {
             Self::Quic(connection) => connection.open_uni().await.map(Sender::Quic).or(Err(Gone)),
+            Self::Web(session) => session.open_uni().await.map(Sender::Web).or(Err(Gone)),
         }
     }
 
@@ -78,6 +93,7 @@ impl Transport {
     pub(super) fn close(&self, code: CloseCode) {
         match self {
             Self::Quic(connection) => connection.close(VarInt::from_u32(code.code()), code.name().as_bytes()),
+            Self::Web(session) => session.close(code.code(), code.name().as_bytes()),
         }
     }
 }
@@ -86,6 +102,8 @@ impl Transport {
 pub(super) enum Sender {
     /// Of a connection.
     Quic(quinn::SendStream),
+    /// Of a session.
+    Web(web_transport_quinn::SendStream),
 }
 
 /// What came of a stream whose end was sent.
@@ -103,6 +121,7 @@ impl Sender {
         match self {
             // It fails on a stream that is over, of which nothing is sent any more.
             Self::Quic(stream) => drop(stream.set_priority(priority)),
+            Self::Web(stream) => drop(stream.set_priority(priority)),
         }
     }
 
@@ -112,6 +131,13 @@ impl Sender {
             Self::Quic(stream) => match stream.write_chunk(bytes).await {
                 Ok(()) => Ok(None),
                 Err(quinn::WriteError::Stopped(_)) => Ok(Some(Taken::Stopped)),
+                Err(_) => Err(Gone),
+            },
+            Self::Web(stream) => match stream.write_chunk(bytes).await {
+                Ok(()) => Ok(None),
+                Err(
+                    web_transport_quinn::WriteError::Stopped(_) | web_transport_quinn::WriteError::InvalidStopped(_),
+                ) => Ok(Some(Taken::Stopped)),
                 Err(_) => Err(Gone),
             },
         }
@@ -126,6 +152,11 @@ impl Sender {
                 let stopped = stream.stopped().await.or(Err(Gone))?;
                 Ok(if stopped.is_none() { Taken::Whole } else { Taken::Stopped })
             }
+            Self::Web(stream) => {
+                let _ = stream.finish();
+                let stopped = stream.stopped().await.or(Err(Gone))?;
+                Ok(if stopped.is_none() { Taken::Whole } else { Taken::Stopped })
+            }
         }
     }
 
@@ -134,6 +165,7 @@ impl Sender {
         match self {
             // It fails on a stream that is over.
             Self::Quic(stream) => drop(stream.reset(VarInt::from_u32(RESET_STALE))),
+            Self::Web(stream) => drop(stream.reset(RESET_STALE)),
         }
     }
 }
@@ -142,6 +174,8 @@ impl Sender {
 pub(super) enum Receiver {
     /// Of a connection.
     Quic(quinn::RecvStream),
+    /// Of a session.
+    Web(web_transport_quinn::RecvStream),
 }
 
 impl Receiver {
@@ -149,6 +183,7 @@ impl Receiver {
     pub(super) async fn read(&mut self, buffer: &mut BytesMut) -> Result<bool, Gone> {
         match self {
             Self::Quic(stream) => stream.read_buf(buffer).await.map(|read| read > 0).or(Err(Gone)),
+            Self::Web(stream) => stream.read_buf(buffer).await.map(|read| read > 0).or(Err(Gone)),
         }
     }
 }

@@ -22,6 +22,8 @@ pub use wish::{Rate, Wish};
 pub const PORT: u16 = 7443;
 /// What a native viewer and the hub agree on in the TLS handshake (RFC 7301).
 pub const ALPN: &[u8] = b"larder/1";
+/// What browsers ask for: HTTP/3, and the same inside a session of WebTransport.
+pub const WEB_ALPN: &[u8] = b"h3";
 /// The path of a WebTransport session (draft-ietf-webtrans-http3, section 3.2).
 pub const WEB_PATH: &str = "/live";
 /// The version spoken here.

@@ -154,6 +154,8 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_viewer_bytes_per_second", &["viewer"], "bytes of frames a second over the last ten seconds"),
     counter("larder_relay_refused_total", &["reason"], "far viewers that were not let in"),
     counter("larder_relay_retries_total", &[], "far viewers that had to prove their address first"),
+    counter("larder_relay_scaled_total", &[], "pictures made smaller for viewers who asked or whose line is thin"),
+    counter("larder_relay_scale_failures_total", &[], "pictures that could not be made smaller: damaged"),
     gauge("larder_http_connections", &["listener"], "connections that are open"),
     counter("larder_http_connections_refused_total", &["listener", "reason"], "connections that came to no request"),
     counter("larder_http_connections_full_total", &["listener"], "times a peer had to wait: all places were taken"),

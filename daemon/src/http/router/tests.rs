@@ -45,6 +45,7 @@ fn whole(ready: bool) -> Router {
             measure: Arc::new(|| {}),
         },
         authority: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
+        relay: 7443,
     };
     router(parts, access::layer(Access::new(&key, clock)))
 }
@@ -124,7 +125,15 @@ async fn what_no_route_matches_is_the_page_with_its_security_headers() {
     let (_, headers, body) = answer(whole(true), page.expect("a request")).await;
     assert!(body.starts_with("<!doctype html>"), "{body}");
     let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text");
-    assert!(policy.contains("script-src 'self';") && policy.contains("connect-src 'self';"), "{policy}");
+    assert!(policy.contains("script-src 'self';") && policy.contains("connect-src 'self'"), "{policy}");
+    for (host, allowed) in [("larder.local:8080", true), ("192.0.2.1", true), ("[::1]:8080", false), ("a;b", false)] {
+        let page = http::Request::get("/").header("accept", "text/html").header("host", host).body(Body::empty());
+        let (_, headers, _) = answer(whole(true), page.expect("a request")).await;
+        let policy = headers[header::CONTENT_SECURITY_POLICY].to_str().expect("text");
+        let name = host.trim_end_matches(":8080");
+        let relay = format!("connect-src 'self' https://{name}:7443;");
+        assert!(if allowed { policy.contains(&relay) } else { policy.contains("connect-src 'self';") }, "{policy}");
+    }
     assert_eq!(headers[header::X_CONTENT_TYPE_OPTIONS], "nosniff");
     assert_eq!(ask(whole(true), "/assets/nothing.js").await.0, StatusCode::NOT_FOUND);
 }

@@ -4,6 +4,7 @@ mod crowds;
 mod lines;
 mod strangers;
 mod watching;
+mod web;
 
 use larder_proto::pb;
 
