@@ -1,7 +1,7 @@
 // The real hub with a simulated camera, on free ports and in a folder of its own.
 
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { createSocket } from 'node:dgram';
+import { createSocket, type Socket } from 'node:dgram';
 import { once } from 'node:events';
 import { existsSync, readdirSync } from 'node:fs';
 import { chmod, mkdtemp, rm } from 'node:fs/promises';
@@ -18,6 +18,8 @@ const LOG_KEPT = 20_000;
 export interface Hub {
   /** Where its pages are, without a slash at the end. */
   url: string;
+  /** Where its relay listens, over UDP. */
+  relay: string;
   /** Runs larderctl on it as its admin and returns what it says as JSON. */
   larderctl: (...args: string[]) => Promise<unknown>;
   /** Starts a simulated camera, which is added first. */
@@ -36,8 +38,8 @@ interface Status {
   listeners: { name: string; address: string }[];
 }
 
-/** Starts larderd and waits until it is ready. */
-export async function startHub(): Promise<Hub> {
+/** Starts larderd and waits until it is ready. `relay` is the relay's host, which another one than the pages' keeps from them. */
+export async function startHub({ relay = '127.0.0.1' } = {}): Promise<Hub> {
   // Started as root, the hub runs its database as another user, who must be able to walk to it.
   const state = await mkdtemp(join(tmpdir(), 'larder-e2e-'));
   await chmod(state, 0o755);
@@ -50,8 +52,8 @@ export async function startHub(): Promise<Hub> {
       'grpc.address',
       'camera_link.address',
       'thermometers.address',
-      'relay.address',
     ].map((key) => `--set=${key}=127.0.0.1:0`),
+    `--set=relay.address=${relay}:0`,
   ]);
   const larderctl = async (...args: string[]): Promise<unknown> => {
     const { stdout } = await run(binary('larderctl'), [`--state=${state}`, '--json', ...args]);
@@ -91,7 +93,16 @@ export async function startHub(): Promise<Hub> {
       const where = [`--host=${host}`, '--username=larder', '--dbname=postgres'];
       await run(psql(), [...quiet, ...where, `--command=${sql}`]);
     };
-    return { url: `http://${address('http')}`, larderctl, simulate, connect, reading, past, stop };
+    return {
+      url: `http://${address('http')}`,
+      relay: address('relay'),
+      larderctl,
+      simulate,
+      connect,
+      reading,
+      past,
+      stop,
+    };
   } catch (error) {
     await stop();
     throw error;
@@ -130,6 +141,29 @@ export async function end(child: ChildProcess) {
   const ended = once(child, 'exit');
   child.kill('SIGTERM');
   await ended;
+}
+
+/** A way for datagrams to `to`, from the same port of this host. Returns its end: nothing goes through any more then. */
+export async function openWay(host: string, to: string): Promise<() => void> {
+  const [toHost = '', port = ''] = to.split(/:(?=\d+$)/);
+  const front = createSocket('udp4');
+  const backs = new Map<string, Socket>();
+  front.on('message', (bytes, from) => {
+    const key = `${from.address}:${from.port}`;
+    let back = backs.get(key);
+    if (!back) {
+      back = createSocket('udp4');
+      back.on('message', (answer) => front.send(answer, from.port, from.address));
+      back.on('error', () => {});
+      backs.set(key, back);
+    }
+    back.send(bytes, Number(port), toHost);
+  });
+  front.bind(Number(port), host);
+  await once(front, 'listening');
+  return () => {
+    for (const socket of [front, ...backs.values()]) socket.close();
+  };
 }
 
 async function datagram(to: string, text: string) {

@@ -6,6 +6,7 @@ import { CameraService } from '../gen/larder/v1/cameras_pb';
 import { RecordingService } from '../gen/larder/v1/recordings_pb';
 import { SystemService } from '../gen/larder/v1/system_pb';
 import { TemperatureService } from '../gen/larder/v1/temperatures_pb';
+import { ViewerService } from '../gen/larder/v1/viewers_pb';
 
 let whenSignedOut = () => {};
 
@@ -32,3 +33,4 @@ export const cameras = createClient(CameraService, transport);
 export const recordings = createClient(RecordingService, transport);
 export const system = createClient(SystemService, transport);
 export const temperatures = createClient(TemperatureService, transport);
+export const viewers = createClient(ViewerService, transport);
