@@ -26,11 +26,16 @@ async fn start(settings: &[String]) -> Hub {
     Hub::start_with(&settings).await
 }
 
-/// The next picture of a track.
+/// The next picture of a track. One that was given up for a newer one before it was read is passed over.
 async fn picture(track: &mut track::Subscriber) -> moq_net::frame::Frame {
     let next = async {
-        let mut group = track.recv_group().await.unwrap().unwrap();
-        group.read_frame().await.unwrap().unwrap()
+        loop {
+            let mut group = track.recv_group().await.unwrap().unwrap();
+            match group.read_frame().await {
+                Err(moq_net::Error::Old) => {}
+                read => return read.unwrap().unwrap(),
+            }
+        }
     };
     tokio::time::timeout(Duration::from_secs(30), next).await.unwrap()
 }
