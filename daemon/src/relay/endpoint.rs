@@ -442,6 +442,7 @@ async fn watch(transport: Transport, pass: Option<String>, address: SocketAddr, 
             transport.close(code);
         }
     }
+    transport.closed().await;
 }
 
 fn close(connection: &quinn::Connection, code: CloseCode) {

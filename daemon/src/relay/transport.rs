@@ -96,6 +96,15 @@ impl Transport {
             Self::Web(session) => session.close(code.code(), code.name().as_bytes()),
         }
     }
+
+    /// Waits until the viewer was told of the end, where that goes on without the transport: a session's last clone takes
+    /// streams of HTTP/3 with it without which a browser throws the connection away, and the reason unread (RFC 9114,
+    /// section 6.2.1). It is over soon whatever the viewer does.
+    pub(super) async fn closed(&self) {
+        if let Self::Web(session) = self {
+            session.closed().await;
+        }
+    }
 }
 
 /// The hub's side of a stream.
