@@ -24,8 +24,8 @@ use crate::{bucket::Bucket, secrets};
 const READ_ROOM: usize = 16 * 1024;
 /// The name under which a frame with a wrong CRC is counted.
 const DAMAGED: &str = "damaged";
-/// Messages of any kind that may come at once, and how long one more takes: 150 a second. Beyond it the hub reads no faster, and TCP makes the camera wait:
-/// what one camera costs has a bound.
+/// Messages of any kind that may come at once, and how long one more takes: 150 a second. Beyond it the hub reads no
+/// faster, and TCP makes the camera wait: what one camera costs has a bound.
 pub(super) const MESSAGES: (u32, Duration) = (300, Duration::from_micros(6_667));
 /// A camera that talks but has answered no PING for so many idle timeouts hears nothing: no command reaches it.
 const DEAF_AFTER: u32 = 2;

@@ -191,6 +191,15 @@ mod tests {
             self.heard.recv().await.expect("a message")
         }
 
+        /// The next message of an update that goes on.
+        async fn next_of(&mut self, updating: impl Future<Output = Result<(), UpdateError>>) -> Message {
+            tokio::select! {
+                biased;
+                ended = updating => panic!("{ended:?}"),
+                message = self.next() => message,
+            }
+        }
+
         fn answer(&self, result: UpdateResult, next_offset: u32) {
             let status = UpdateStatus { result, next_offset, remark: String::new() };
             assert!(self.outbox.updated(status), "somebody waits for it");
@@ -210,29 +219,20 @@ mod tests {
     async fn a_camera_is_told_of_an_update_that_is_given_up_and_takes_the_next_one() {
         let mut camera = Camera::new();
         let mut updating = Box::pin(camera.update());
-        tokio::select! {
-            biased;
-            ended = &mut updating => panic!("{ended:?}"),
-            begun = camera.next() => assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}"),
-        }
+        let begun = camera.next_of(&mut updating).await;
+        assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}");
         assert_eq!(camera.update().await, Err(UpdateError::Busy));
         camera.answer(UpdateResult::Receiving, 0);
-        tokio::select! {
-            biased;
-            ended = &mut updating => panic!("{ended:?}"),
-            piece = camera.next() => assert!(matches!(piece, Message::UpdateData(_)), "{piece:?}"),
-        }
+        let piece = camera.next_of(&mut updating).await;
+        assert!(matches!(piece, Message::UpdateData(_)), "{piece:?}");
         drop(updating);
         assert_eq!(camera.rest(), abandon());
         let late = UpdateStatus { result: UpdateResult::Receiving, next_offset: 4092, remark: String::new() };
         assert!(!camera.outbox.updated(late), "its late answer is nobody's");
 
         let mut again = Box::pin(camera.update());
-        tokio::select! {
-            biased;
-            ended = &mut again => panic!("{ended:?}"),
-            begun = camera.next() => assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}"),
-        }
+        let begun = camera.next_of(&mut again).await;
+        assert!(matches!(begun, Message::UpdateBegin(_)), "{begun:?}");
         camera.answer(UpdateResult::Older, 0);
         let refused = UpdateError::Refused { result: UpdateResult::Older, remark: String::new() };
         assert_eq!(again.await, Err(refused));
@@ -267,11 +267,7 @@ mod tests {
     async fn a_session_that_ends_ends_its_update() {
         let mut camera = Camera::new();
         let mut updating = Box::pin(camera.update());
-        tokio::select! {
-            biased;
-            ended = &mut updating => panic!("{ended:?}"),
-            _ = camera.next() => {}
-        }
+        camera.next_of(&mut updating).await;
         camera.outbox.close();
         drop(camera.place.take());
         assert_eq!(updating.await, Err(UpdateError::Offline));
