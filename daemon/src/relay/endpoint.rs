@@ -24,7 +24,14 @@ use thiserror::Error;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_util::sync::CancellationToken;
 
-use super::{Config, Deps, Inner, Relay, Shared, control::Unheard, hello, scaled::Scaled, transport::Transport, web};
+use super::{
+    Config, Deps, Inner, Relay, Shared,
+    control::Unheard,
+    hello,
+    scaled::Scaled,
+    transport::{Transport, close},
+    web,
+};
 use crate::{
     addresses::{Block, Claim, Claims},
     bucket::Bucket,
@@ -443,10 +450,6 @@ async fn watch(transport: Transport, pass: Option<String>, address: SocketAddr, 
         }
     }
     transport.closed().await;
-}
-
-fn close(connection: &quinn::Connection, code: CloseCode) {
-    connection.close(VarInt::from_u32(code.code()), code.name().as_bytes());
 }
 
 /// Counts a viewer that was not let in, and says so, the first time.

@@ -92,7 +92,7 @@ impl Transport {
     /// Ends it, and says why. What was on its way is dropped.
     pub(super) fn close(&self, code: CloseCode) {
         match self {
-            Self::Quic(connection) => connection.close(VarInt::from_u32(code.code()), code.name().as_bytes()),
+            Self::Quic(connection) => close(connection, code),
             Self::Web(session) => session.close(code.code(), code.name().as_bytes()),
         }
     }
@@ -105,6 +105,11 @@ impl Transport {
             session.closed().await;
         }
     }
+}
+
+/// Ends a connection, and says why.
+pub(super) fn close(connection: &quinn::Connection, code: CloseCode) {
+    connection.close(VarInt::from_u32(code.code()), code.name().as_bytes());
 }
 
 /// The hub's side of a stream.
