@@ -5,7 +5,7 @@ import { once } from 'node:events';
 import type { AddressInfo } from 'node:net';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { enter, FORMS, keepPicture, openPage, startBrowser } from './browser';
+import { enter, FORMS, inEachForm, keepPicture, keepWhole, openPage, startBrowser } from './browser';
 import { startHub, type Hub } from './hub';
 
 let hub: Hub;
@@ -42,16 +42,7 @@ test('a board is added by the address of its stream, and its picture appears', a
   await add('porch', 'Fetched over HTTP');
   const { port } = board.address() as AddressInfo;
   await page.getByLabel('Address of its stream').fill(`http://anna:hush@127.0.0.1:${port}/stream`);
-  for (const { name, viewport, colorScheme } of FORMS) {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme });
-    expect(await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)).toBeLessThanOrEqual(
-      0,
-    );
-    await keepPicture(page, `board-${name}`);
-  }
-  await page.setViewportSize(FORMS[1].viewport);
-  await page.emulateMedia({ colorScheme: 'light' });
+  await inEachForm(page, (form) => keepWhole(page, `board-${form}`));
   await page.getByRole('button', { name: 'Add the camera' }).click();
   await page.locator('tr [data-presence="Live"]').waitFor({ timeout: 60_000 });
   await page.getByRole('link', { name: 'porch' }).first().click();

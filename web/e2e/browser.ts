@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { chromium, type Browser, type BrowserContext, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 
 /** The four forms every page is looked at in. */
 export const FORMS = [
@@ -45,6 +46,26 @@ export async function keepPicture(page: Page, name: string) {
 }
 
 /** Makes somebody admin by the hub's one-time link, and waits until they are in. */
+/** Keeps a picture of what is at rest and no wider than its screen. */
+export async function keepWhole(page: Page, name: string) {
+  await page.waitForFunction(isAtRest);
+  await keepPicture(page, name);
+  const beyond = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+  expect(beyond, name).toBeLessThanOrEqual(0);
+}
+
+/** Shows a page in all forms, one after the other, and as it was in the end. */
+export async function inEachForm(page: Page, look: (form: string) => Promise<void>) {
+  const before = page.viewportSize();
+  for (const { name, viewport, colorScheme } of FORMS) {
+    await page.setViewportSize(viewport);
+    await page.emulateMedia({ colorScheme });
+    await look(name);
+  }
+  if (before) await page.setViewportSize(before);
+  await page.emulateMedia({ colorScheme: null });
+}
+
 export async function enter(page: Page, url: string, code: string) {
   await page.goto(`${url}/sign-in#code=${code}`);
   await page.getByLabel('Name').fill('anna');

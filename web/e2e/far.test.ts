@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { enter, FORMS, isAtRest, keepPicture, openPage, startBrowser } from './browser';
+import { enter, FORMS, inEachForm, keepPicture, keepWhole, openPage, startBrowser } from './browser';
 import { openWay, startHub, type Hub } from './hub';
 
 let hub: Hub;
@@ -99,17 +99,11 @@ test('once the way is open they switch to WebTransport without a black moment', 
 });
 
 test('the page says which way they come, in all forms', async () => {
-  for (const { name, viewport, colorScheme } of FORMS) {
-    await page.setViewportSize(viewport);
-    await page.emulateMedia({ colorScheme });
+  await inEachForm(page, async (form) => {
     await way('WebTransport').waitFor();
-    await page.waitForFunction(isAtRest);
     await goesOn();
-    await keepPicture(page, `camera-webtransport-${name}`);
-    const overflow = await page.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-    expect(overflow).toBeLessThanOrEqual(0);
-  }
-  await page.setViewportSize(FORMS[0].viewport);
+    await keepWhole(page, `camera-webtransport-${form}`);
+  });
 });
 
 test('thumbnails are asked for at a lower rate', async () => {

@@ -2,7 +2,7 @@
 
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { FORMS, isAtRest, keepPicture, openPage, startBrowser } from './browser';
+import { FORMS, keepPicture, keepWhole, openPage, startBrowser } from './browser';
 import { startHub, type Hub } from './hub';
 import { likenesses } from './picture';
 
@@ -130,10 +130,7 @@ test('every page stands in four forms without a fault or a sideways scroll', asy
     for (const [title, path, sign] of PAGES) {
       await shown.goto(`${hub.url}${path}`);
       await shown.locator(sign).first().waitFor();
-      await shown.waitForFunction(isAtRest);
-      const beyond = await shown.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      expect(beyond, `${title} on ${name}`).toBeLessThanOrEqual(0);
-      await keepPicture(shown, `${title}-${name}`);
+      await keepWhole(shown, `${title}-${name}`);
     }
     expect(wrong).toEqual([]);
     await other.close();

@@ -3,7 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import type { Browser, BrowserContext, Page } from 'playwright-core';
-import { enter, FORMS, isAtRest, keepPicture, openPage, startBrowser } from './browser';
+import { enter, FORMS, isAtRest, keepPicture, keepWhole, openPage, startBrowser } from './browser';
 import { startHub, type Hub } from './hub';
 import { pastOf, SILENT } from './past';
 
@@ -287,10 +287,7 @@ test('each page stands in four forms and on the narrowest screen', async () => {
     for (const [title, path, sign] of PAGES) {
       await form.goto(`${hub.url}${path}`);
       await form.locator(sign).first().waitFor();
-      await form.waitForFunction(isAtRest);
-      const beyond = await form.evaluate(() => document.documentElement.scrollWidth - innerWidth);
-      await keepPicture(form, `${title}-${name}`);
-      expect(beyond, `${title} on ${name}`).toBeLessThanOrEqual(0);
+      await keepWhole(form, `${title}-${name}`);
     }
     expect(wrong).toEqual([]);
     await other.close();
