@@ -164,6 +164,8 @@ test('keys alone move the graph and its cursor', async () => {
     (from) => Number(document.querySelector<HTMLElement>('.graph')?.dataset['from']) < from,
     before.from,
   );
+  // There is nothing to point at before readings are there.
+  await page.locator('.graph[aria-busy="false"]').waitFor();
   await page.keyboard.press('ArrowRight');
   await page.keyboard.press('ArrowRight');
   const words = await page.locator('.graph').getAttribute('aria-valuetext');
