@@ -145,6 +145,15 @@ test('playing goes on past the end of a recording that still goes on, and never 
   expect(await page.evaluate(() => (window as unknown as { blanks: number }).blanks)).toBe(0);
 });
 
+test('a moment that is not in the list yet is shown as soon as it is', async () => {
+  const link = page.url().replace(/#.*/, '');
+  const now = await page.evaluate(() => new Date(Date.now() + 3000).toLocaleTimeString('sv'));
+  await page.goto(hub.url);
+  await page.goto(`${link}#${now}`);
+  await page.locator('time[data-state="end"]').waitFor();
+  await page.locator('time[data-state="ready"]').waitFor({ timeout: 60_000 });
+});
+
 test('a minute is kept with p, and no longer after Undo', async () => {
   await page.keyboard.press('p');
   await said('is kept').waitFor();

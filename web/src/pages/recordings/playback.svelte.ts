@@ -10,6 +10,8 @@ export type State = 'idle' | 'loading' | 'ready' | 'end' | 'failed';
 const HOUR_MS = 3_600_000;
 /** Where there is nothing yet of a recording that goes on, it is asked for again after this long. */
 const AGAIN_MS = 4000;
+/** What was recorded up to now is in the lists after this long, if it goes on. */
+const RECENT_MS = 30_000;
 /** The last pictures of an hour are in its list after this long. */
 const LATE_MS = 20_000;
 /** Nearer than this to the end of the list, in seconds, playing waits because there is no more. */
@@ -75,15 +77,17 @@ export class Playback {
 
   /** Goes to a moment, or to the first recorded one after it. */
   async seek(wall: number, { play = this.playing }: { play?: boolean } = {}) {
+    clearTimeout(this.#again);
     const at = this.#next(wall);
     if (at === null || !this.#video) {
       this.wall = wall;
       this.state = 'end';
       this.#video?.pause();
+      const mayCome = this.#video !== null && Math.abs(Date.now() - wall) <= RECENT_MS;
+      if (mayCome) this.#again = setTimeout(() => void this.seek(wall, { play }), AGAIN_MS);
       return;
     }
     this.wall = at;
-    clearTimeout(this.#again);
     const media = this.#holds(at) ? mediaAt(this.#pieces, at) : null;
     if (media !== null && this.#hls) {
       this.#from = media;
@@ -229,7 +233,7 @@ export class Playback {
     if (next !== null && !this.#holds(next)) return this.seek(next, { play });
     this.state = 'end';
     this.playing = false;
-    if (next === null && Date.now() - end > 30_000) return;
+    if (next === null && Date.now() - end > RECENT_MS) return;
     this.#tryAgain(Math.max(end, Date.now() > over ? over : 0), play);
   }
 
