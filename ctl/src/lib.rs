@@ -23,6 +23,7 @@ pub mod failure;
 pub mod fetch;
 pub mod login;
 pub mod output;
+mod pages;
 pub mod profile;
 mod progress;
 pub mod recording;

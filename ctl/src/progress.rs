@@ -10,13 +10,22 @@ use crate::Out;
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {
-    /// A bar of so many steps.
+    /// A bar of so many steps, which people can count.
     pub(crate) fn new(out: &Out, steps: usize) -> Self {
+        Self::like(out, u64::try_from(steps).unwrap_or(u64::MAX), "{spinner} [{bar:30}] {pos}/{len} {msg}")
+    }
+
+    /// A bar of something large, in percent.
+    pub(crate) fn of_whole(out: &Out, whole: u64) -> Self {
+        Self::like(out, whole, "{spinner} [{bar:30}] {percent:>3} % {msg}")
+    }
+
+    fn like(out: &Out, len: u64, template: &str) -> Self {
         if !out.is_interactive() || out.is_json() {
             return Self(ProgressBar::hidden());
         }
-        let bar = ProgressBar::new(u64::try_from(steps).unwrap_or(u64::MAX));
-        if let Ok(style) = ProgressStyle::with_template("{spinner} [{bar:30}] {pos}/{len} {msg}") {
+        let bar = ProgressBar::new(len);
+        if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style);
         }
         bar.enable_steady_tick(Duration::from_millis(200));

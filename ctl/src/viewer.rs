@@ -9,12 +9,10 @@ use tonic::Code;
 use crate::{
     Failure, Out,
     client::{Hub, quick},
+    pages,
     units::{self, show_bytes},
     when,
 };
-
-/// Viewers a page.
-const PAGE: u32 = 1000;
 
 /// What `larderctl viewer` can do.
 #[derive(Clone, Debug, Subcommand)]
@@ -127,26 +125,22 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
 ///
 /// The hub goes away.
 pub async fn if_allowed(hub: &Hub) -> Result<Option<Vec<View>>, Failure> {
-    let request = ListViewersRequest { page_size: PAGE, ..Default::default() };
-    match hub.viewers().list_viewers(quick(request)).await {
-        Ok(answer) => Ok(Some(answer.into_inner().viewers.into_iter().map(View::from).collect())),
+    match all(hub, String::new()).await {
         // A hub of an earlier version does not know the question.
-        Err(status) if matches!(status.code(), Code::PermissionDenied | Code::Unimplemented) => Ok(None),
-        Err(status) => Err(status.into()),
+        Err(Failure::Refused(status)) if matches!(status.code(), Code::PermissionDenied | Code::Unimplemented) => {
+            Ok(None)
+        }
+        answer => answer.map(Some),
     }
 }
 
 async fn all(hub: &Hub, camera: String) -> Result<Vec<View>, Failure> {
-    let mut request = ListViewersRequest { camera, page_size: PAGE, ..Default::default() };
-    let mut views = Vec::new();
-    loop {
-        let answer = hub.viewers().list_viewers(quick(request.clone())).await?.into_inner();
-        views.extend(answer.viewers.into_iter().map(View::from));
-        if answer.next_page_token.is_empty() {
-            return Ok(views);
-        }
-        request.page_token = answer.next_page_token;
-    }
+    let viewers = pages::all(async |page_size: i32, page_token| {
+        let request = ListViewersRequest { camera: camera.clone(), page_size: page_size.unsigned_abs(), page_token };
+        let answer = hub.viewers().list_viewers(quick(request)).await?.into_inner();
+        Ok((answer.viewers, answer.next_page_token))
+    });
+    Ok(viewers.await?.into_iter().map(View::from).collect())
 }
 
 /// The one whose id begins so.

@@ -16,11 +16,8 @@ use super::DeliveriesArgs;
 use crate::{
     Failure, Out,
     client::{Hub, long, quick},
-    units, when,
+    pages, units, when,
 };
-
-/// How many deliveries are asked for at a time.
-const PAGE: usize = 1000;
 
 /// What `larderctl alarm channel` can do.
 #[derive(Clone, Debug, Subcommand)]
@@ -192,17 +189,12 @@ pub(super) async fn run(hub: &Hub, command: ChannelCommand, out: &mut Out) -> Re
 }
 
 async fn list(hub: &Hub, out: &mut Out) -> Result<(), Failure> {
-    let mut views = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListAlarmChannelsRequest { page_size: 1000, page_token };
+    let channels = pages::all(async |page_size, page_token| {
+        let request = ListAlarmChannelsRequest { page_size, page_token };
         let page = hub.alarms().list_alarm_channels(quick(request)).await?.into_inner();
-        views.extend(page.channels.into_iter().map(View::from));
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
+        Ok((page.channels, page.next_page_token))
+    });
+    let views: Vec<_> = channels.await?.into_iter().map(View::from).collect();
     if views.is_empty() && !out.is_json() {
         return out.line(
             "nobody is told yet; for example: larderctl alarm channel add phone --ntfy https://ntfy.sh/my-fridge",
@@ -302,20 +294,13 @@ impl From<AlarmDelivery> for DeliveryView {
 }
 
 pub(super) async fn deliveries(hub: &Hub, args: DeliveriesArgs, out: &mut Out) -> Result<(), Failure> {
-    let mut views: Vec<DeliveryView> = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let wanted = PAGE.min(args.limit.saturating_sub(views.len()).max(1));
-        let page_size = i32::try_from(wanted).unwrap_or(i32::MAX);
-        let request =
-            ListAlarmDeliveriesRequest { alarm: args.alarm.clone().unwrap_or_default(), page_size, page_token };
+    let alarm = args.alarm.unwrap_or_default();
+    let deliveries = pages::up_to(args.limit, async |page_size, page_token| {
+        let request = ListAlarmDeliveriesRequest { alarm: alarm.clone(), page_size, page_token };
         let page = hub.alarms().list_alarm_deliveries(quick(request)).await?.into_inner();
-        views.extend(page.deliveries.into_iter().map(DeliveryView::from));
-        if page.next_page_token.is_empty() || views.len() >= args.limit {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
+        Ok((page.deliveries, page.next_page_token))
+    });
+    let views: Vec<_> = deliveries.await?.0.into_iter().map(DeliveryView::from).collect();
     if views.is_empty() && !out.is_json() {
         return out.line("nothing was sent yet");
     }

@@ -6,10 +6,9 @@ use super::view::{self, AlarmView};
 use crate::{
     Failure, Out,
     client::{Hub, quick},
+    pages,
 };
 
-/// How many alarms are asked for at a time.
-const PAGE: usize = 1000;
 /// How far back one alarm is looked for.
 const SEARCHED: usize = 20_000;
 
@@ -42,7 +41,7 @@ pub(super) async fn history(hub: &Hub, limit: usize, out: &mut Out) -> Result<()
 
 pub(super) async fn show(hub: &Hub, which: &str, out: &mut Out) -> Result<(), Failure> {
     let is_meant = |view: &AlarmView| view.id == which || view.rule_name == which;
-    let found = newest(hub, SEARCHED, is_meant).await?.pop().filter(is_meant);
+    let found = newest(hub, SEARCHED, is_meant).await?.into_iter().find(is_meant);
     let found =
         found.ok_or_else(|| Failure::Other(format!("no such alarm \"{which}\"; see: larderctl alarm history")))?;
     view::alarm(&found, out)
@@ -54,23 +53,14 @@ pub(super) async fn acknowledge(hub: &Hub, alarm: String, out: &mut Out) -> Resu
     out.one(&view, |out| out.line(&format!("{} is acknowledged: {}", view.rule_name, view.message)))
 }
 
-/// The newest alarms, raised ones first; up to the first one that is meant.
+/// The newest alarms, raised ones first; no page after one with an alarm that is meant.
 async fn newest(hub: &Hub, limit: usize, is_meant: impl Fn(&AlarmView) -> bool) -> Result<Vec<AlarmView>, Failure> {
-    let mut views = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let page_size = i32::try_from(PAGE.min(limit.saturating_sub(views.len()).max(1))).unwrap_or(i32::MAX);
+    let alarms = pages::up_to(limit, async |page_size, page_token| {
         let request = ListAlarmsRequest { page_size, page_token, ..Default::default() };
         let page = hub.alarms().list_alarms(quick(request)).await?.into_inner();
-        for alarm in page.alarms {
-            views.push(AlarmView::from(alarm));
-            if views.last().is_some_and(&is_meant) {
-                return Ok(views);
-            }
-        }
-        if page.next_page_token.is_empty() || views.len() >= limit {
-            return Ok(views);
-        }
-        page_token = page.next_page_token;
-    }
+        let views: Vec<_> = page.alarms.into_iter().map(AlarmView::from).collect();
+        let next = if views.iter().any(&is_meant) { String::new() } else { page.next_page_token };
+        Ok((views, next))
+    });
+    Ok(alarms.await?.0)
 }

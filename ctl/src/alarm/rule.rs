@@ -18,7 +18,7 @@ use super::{
 use crate::{
     Failure, Out,
     client::{Hub, quick},
-    units,
+    pages, units,
 };
 
 /// What `larderctl alarm rule` can do.
@@ -187,17 +187,12 @@ pub(super) async fn run(hub: &Hub, command: RuleCommand, out: &mut Out) -> Resul
 
 async fn list(hub: &Hub, out: &mut Out) -> Result<(), Failure> {
     let names = Names::ask(hub).await;
-    let mut views = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListAlarmRulesRequest { page_size: 1000, page_token };
+    let rules = pages::all(async |page_size, page_token| {
+        let request = ListAlarmRulesRequest { page_size, page_token };
         let page = hub.alarms().list_alarm_rules(quick(request)).await?.into_inner();
-        views.extend(page.rules.into_iter().map(|rule| RuleView::new(rule, &names)));
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
-    }
+        Ok((page.rules, page.next_page_token))
+    });
+    let views: Vec<_> = rules.await?.into_iter().map(|rule| RuleView::new(rule, &names)).collect();
     if views.is_empty() && !out.is_json() {
         return out.line("no rules yet; add one: larderctl alarm rule add warm --sensor fridge --above 5C --for 2h");
     }

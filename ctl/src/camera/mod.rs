@@ -20,6 +20,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Failure, Out,
     client::{Hub, long, quick},
+    pages,
     profile::write_private,
     simulate::{self, SimulateArgs},
     trace::{self, TraceArgs},
@@ -32,9 +33,6 @@ pub use snapshot::SnapshotArgs;
 pub use source::SourceArgs;
 pub use view::{CameraView, SensorView, StatusView, TelemetryView};
 pub use watch::WatchArgs;
-
-/// How many cameras are asked for at a time.
-const PAGE: i32 = 1000;
 
 /// What `larderctl camera` can do with a hub.
 #[derive(Clone, Debug, Subcommand)]
@@ -143,17 +141,12 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
 ///
 /// The hub refuses or goes away.
 pub async fn all(hub: &Hub) -> Result<Vec<Camera>, Failure> {
-    let mut cameras = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListCamerasRequest { page_size: PAGE, page_token };
-        let mut page = hub.cameras().list_cameras(quick(request)).await?.into_inner();
-        cameras.append(&mut page.cameras);
-        if page.next_page_token.is_empty() {
-            return Ok(cameras);
-        }
-        page_token = page.next_page_token;
-    }
+    pages::all(async |page_size, page_token| {
+        let request = ListCamerasRequest { page_size, page_token };
+        let page = hub.cameras().list_cameras(quick(request)).await?.into_inner();
+        Ok((page.cameras, page.next_page_token))
+    })
+    .await
 }
 
 async fn list(hub: &Hub, out: &mut Out) -> Result<(), Failure> {

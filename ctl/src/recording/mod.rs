@@ -8,13 +8,14 @@ use std::{collections::BTreeMap, time::Duration};
 use clap::{Args, Subcommand};
 use larder_proto::pb::{
     CreatePlayUrlRequest, DeleteRecordingsRequest, GetRecordingRequest, GetTimelineRequest, ListRecordingsRequest,
-    PinRangeRequest, Recording, StartRecordingRequest, StopRecordingRequest, UnpinRequest,
+    PinRangeRequest, StartRecordingRequest, StopRecordingRequest, UnpinRequest,
     delete_recordings_request::{CameraRange, What},
 };
 
 use crate::{
     Failure, Out, camera,
     client::{Hub, long, quick},
+    pages,
     target::Target,
     units::{self, show_bytes},
     when,
@@ -22,9 +23,6 @@ use crate::{
 
 pub use range::{OptionalRange, RequiredRange};
 pub use view::{GapView, PinView, RecordingView, SpanView, TimelineView};
-
-/// The most recordings a hub tells at a time.
-const PAGE: u32 = 1000;
 
 /// What `larderctl recording` can do.
 #[derive(Clone, Debug, Subcommand)]
@@ -36,7 +34,7 @@ pub enum Command {
         camera: Option<String>,
         /// How many at most
         #[arg(long, short = 'n', default_value_t = 50, value_name = "COUNT")]
-        limit: u32,
+        limit: usize,
         /// Which time.
         #[command(flatten)]
         range: OptionalRange,
@@ -151,27 +149,19 @@ async fn list(
     hub: &Hub,
     camera: Option<String>,
     range: OptionalRange,
-    limit: u32,
+    limit: usize,
     out: &mut Out,
 ) -> Result<(), Failure> {
     let range = range.wire(out)?;
     let camera = camera.unwrap_or_default();
-    let mut recordings: Vec<Recording> = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let missing = limit.saturating_sub(u32::try_from(recordings.len()).unwrap_or(u32::MAX));
-        if missing == 0 {
-            out.note(&format!("only the newest {limit} are listed: more with --limit"));
-            break;
-        }
-        let page_size = i32::try_from(missing.min(PAGE)).unwrap_or(i32::MAX);
+    let recordings = pages::up_to(limit, async |page_size, page_token| {
         let request = ListRecordingsRequest { camera: camera.clone(), range, page_size, page_token };
-        let mut page = hub.recordings().list_recordings(quick(request)).await?.into_inner();
-        recordings.append(&mut page.recordings);
-        if page.next_page_token.is_empty() {
-            break;
-        }
-        page_token = page.next_page_token;
+        let page = hub.recordings().list_recordings(quick(request)).await?.into_inner();
+        Ok((page.recordings, page.next_page_token))
+    });
+    let (recordings, are_more) = recordings.await?;
+    if are_more {
+        out.note(&format!("only the newest {limit} are listed: more with --limit"));
     }
     let names = names(hub).await?;
     let views: Vec<_> = recordings.into_iter().map(|recording| RecordingView::of(recording, &names)).collect();

@@ -16,14 +16,12 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     Failure, Out, camera,
     client::{Hub, quick},
+    pages,
     units::show_count,
 };
 
 pub use settings::{OptionalSource, RequiredSource, Scale, Settings};
 pub use view::{DiscoveredView, ReadingView, SensorView};
-
-/// How many sensors are asked for at a time.
-const PAGE: i32 = 1000;
 
 /// What `larderctl sensor` can do.
 #[derive(Clone, Debug, Subcommand)]
@@ -136,17 +134,12 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
 ///
 /// The hub refuses or goes away.
 pub async fn all(hub: &Hub) -> Result<Vec<Sensor>, Failure> {
-    let mut sensors = Vec::new();
-    let mut page_token = String::new();
-    loop {
-        let request = ListSensorsRequest { page_size: PAGE, page_token };
-        let mut page = hub.temperatures().list_sensors(quick(request)).await?.into_inner();
-        sensors.append(&mut page.sensors);
-        if page.next_page_token.is_empty() {
-            return Ok(sensors);
-        }
-        page_token = page.next_page_token;
-    }
+    pages::all(async |page_size, page_token| {
+        let request = ListSensorsRequest { page_size, page_token };
+        let page = hub.temperatures().list_sensors(quick(request)).await?.into_inner();
+        Ok((page.sensors, page.next_page_token))
+    })
+    .await
 }
 
 /// Cameras' names by their ids.

@@ -8,7 +8,6 @@ use std::{
 };
 
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
 use jiff::Timestamp;
 use larder_proto::pb::{ExportReadingsRequest, Reading, TimeRange};
 use tokio_util::sync::CancellationToken;
@@ -17,6 +16,7 @@ use super::{range, views};
 use crate::{
     Failure, Out,
     client::Hub,
+    progress::Progress,
     recording::OptionalRange,
     sensor::{ReadingView, SensorView},
     units::show_count,
@@ -49,7 +49,7 @@ pub(super) async fn export(hub: &Hub, args: ExportArgs, out: &mut Out, stop: Can
     };
     let request = ExportReadingsRequest { sensors: ids, range: Some(range) };
     let mut stream = hub.temperatures().export_readings(request).await?.into_inner();
-    let progress = Progress::new(&range, out);
+    let reached = Reached::new(&range, out);
     let mut file = args.output.as_ref().map(create).transpose()?;
     let mut written = 0;
     let json = out.is_json();
@@ -69,9 +69,11 @@ pub(super) async fn export(hub: &Hub, args: ExportArgs, out: &mut Out, stop: Can
         }
         written += u64::try_from(batch.readings.len()).unwrap_or(u64::MAX);
         write(&mut file, &text, &args, out)?;
-        progress.reached(batch.readings.last());
+        if let Some(reached) = &reached {
+            reached.at(batch.readings.last());
+        }
     }
-    drop(progress);
+    drop(reached);
     if let Some((file, path)) = file.as_mut().zip(args.output.as_ref()) {
         file.flush().map_err(|source| Failure::file(path, source))?;
         out.done(&format!("wrote {} to {}", show_count(written, "reading"), path.display()))?;
@@ -105,37 +107,23 @@ fn line(reading: &Reading, names: &BTreeMap<String, String>, json: bool) -> Resu
     Ok(format!("{at},{name},{celsius},{fahrenheit}\n"))
 }
 
-/// How much of the time is written, while somebody looks.
-struct Progress {
-    bar: Option<ProgressBar>,
-    from: Option<Timestamp>,
+/// How much of the time is written.
+struct Reached {
+    progress: Progress,
+    from: Timestamp,
 }
 
-impl Progress {
-    fn new(range: &TimeRange, out: &Out) -> Self {
-        let from = when::from_wire(range.from.as_ref());
-        let length = from.zip(when::from_wire(range.to.as_ref())).map(|(from, to)| seconds(from, to));
-        let bar = length.filter(|_| out.is_interactive() && !out.is_json()).map(|length| {
-            let bar = ProgressBar::new(length);
-            let style = ProgressStyle::with_template("{bar:40} {percent:>3} %  {msg}");
-            bar.with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-        });
-        Self { bar, from }
+impl Reached {
+    /// `None` when the range has an open end.
+    fn new(range: &TimeRange, out: &Out) -> Option<Self> {
+        let (from, to) = when::from_wire(range.from.as_ref()).zip(when::from_wire(range.to.as_ref()))?;
+        Some(Self { progress: Progress::of_whole(out, seconds(from, to)), from })
     }
 
-    fn reached(&self, newest: Option<&Reading>) {
-        let at = newest.and_then(|reading| when::from_wire(reading.captured_at.as_ref()));
-        if let (Some(bar), Some(from), Some(at)) = (&self.bar, self.from, at) {
-            bar.set_position(seconds(from, at));
-            bar.set_message(at.strftime("%Y-%m-%d").to_string());
-        }
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        if let Some(bar) = &self.bar {
-            bar.finish_and_clear();
+    fn at(&self, newest: Option<&Reading>) {
+        if let Some(at) = newest.and_then(|reading| when::from_wire(reading.captured_at.as_ref())) {
+            self.progress.set(seconds(self.from, at));
+            self.progress.at(at.strftime("%Y-%m-%d").to_string());
         }
     }
 }

@@ -4,10 +4,7 @@ use larder_proto::pb::ListRecordingsRequest;
 use serde::Serialize;
 
 use super::super::hub::BenchHub;
-use crate::{Failure, client::quick, fetch::fetch};
-
-/// Recordings a page, the most there may be.
-const PAGE: i32 = 1000;
+use crate::{Failure, client::quick, fetch::fetch, pages};
 
 /// One look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -47,16 +44,12 @@ impl<'a> Sampler<'a> {
     }
 
     async fn rows(&self) -> Result<f64, Failure> {
-        let (mut rows, mut page_token) = (0.0, String::new());
-        loop {
-            let request = ListRecordingsRequest { page_size: PAGE, page_token, ..Default::default() };
+        let recordings = pages::all(async |page_size, page_token| {
+            let request = ListRecordingsRequest { page_size, page_token, ..Default::default() };
             let page = self.0.client().recordings().list_recordings(quick(request)).await?.into_inner();
-            rows += page.recordings.iter().map(|run| 1.0 + f64::from(run.segments)).sum::<f64>();
-            page_token = page.next_page_token;
-            if page_token.is_empty() {
-                return Ok(rows);
-            }
-        }
+            Ok((page.recordings, page.next_page_token))
+        });
+        Ok(recordings.await?.iter().map(|run| 1.0 + f64::from(run.segments)).sum())
     }
 }
 
