@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use super::super::impair::Truth;
-use crate::{Failure, Out, output::table};
+use crate::{Failure, Out, output::table, units::show_count};
 
 /// How a viewer looks.
 #[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize)]
@@ -139,14 +139,16 @@ impl Report {
             let after = cut.current_after_ms.map_or("never".to_owned(), |ms| format!("after {ms:.0} ms"));
             let Cut { protocol, seconds, connects, .. } = cut;
             out.line(&format!(
-                "\nA cut of {seconds} s, {}: current {after} of the line's return ({connects} connects)",
-                protocol.name()
+                "\nA cut of {seconds} s, {}: current {after} of the line's return ({})",
+                protocol.name(),
+                show_count(*connects, "connect")
             ))?;
         }
         if let Some(Moved { longest_gap_ms, frames, skipped, connects }) = &self.moved {
             out.line(&format!(
                 "\nFrom another address: {longest_gap_ms:.0} ms without a picture at most, {frames} came, {skipped} \
-                 skipped, {connects} connects"
+                 skipped, {}",
+                show_count(*connects, "connect")
             ))?;
         }
         if let Some(cost) = &self.cost {
