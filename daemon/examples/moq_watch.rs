@@ -25,13 +25,14 @@ async fn main() -> anyhow::Result<()> {
     let mut tls = Arc::unwrap_or_clone(trust::alone(&trust::certificates(Path::new(authority))?));
     tls.alpn_protocols = vec![ALPN.as_bytes().to_vec()];
     let config = quinn::ClientConfig::new(Arc::new(QuicClientConfig::try_from(tls)?));
-    let client = Client::new(Endpoint::client(([127, 0, 0, 1], 0).into())?, config);
     let request = ConnectRequest::new(url.parse::<url::Url>()?)
         .with_protocols(moq_net::ALPNS.iter().map(|alpn| (*alpn).to_owned()));
     let span = Duration::from_secs(seconds.parse()?);
     let mut watching = tokio::task::JoinSet::new();
     for _ in 0..viewers.parse()? {
-        watching.spawn(watch(client.clone(), request.clone(), broadcast.clone(), name.clone(), span));
+        // A socket each, as viewers have: pictures for all of them at once are more than one socket's buffer holds.
+        let client = Client::new(Endpoint::client(([127, 0, 0, 1], 0).into())?, config.clone());
+        watching.spawn(watch(client, request.clone(), broadcast.clone(), name.clone(), span));
     }
     let counts: Vec<u64> = watching.join_all().await.into_iter().collect::<anyhow::Result<_>>()?;
     let (least, most) = (counts.iter().min().copied().unwrap_or(0), counts.iter().max().copied().unwrap_or(0));
