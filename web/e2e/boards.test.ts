@@ -16,7 +16,7 @@ let errors: string[];
 let board: Server;
 
 beforeAll(async () => {
-  hub = await startHub();
+  hub = await startHub({ boards: true });
   browser = await startBrowser();
   context = await browser.newContext({ viewport: FORMS[1].viewport, colorScheme: 'light' });
   ({ page, errors } = await openPage(context));
@@ -62,11 +62,19 @@ test('what such a board cannot do is not offered, and its password is not shown'
   await keepPicture(page, 'board-controls-desktop-light');
 });
 
+test('why a board is offline stands on its page', async () => {
+  board.closeAllConnections();
+  board.close();
+  await page.getByText(/^Offline: it cannot be reached: Connection refused/).waitFor({ timeout: 30_000 });
+  await keepPicture(page, 'board-offline-desktop-light');
+});
+
 test('a board that pushes is shown where to, once', async () => {
   await add('cellar', 'Pushed over WebSocket');
   await page.getByRole('button', { name: 'Add the camera' }).click();
   await page.getByRole('heading', { name: 'Where cellar sends its pictures' }).waitFor();
-  await page.getByText(/ws:\/\/127\.0\.0\.1:8888\/[0-9a-f]{32}/).waitFor();
+  const to = page.getByText(/ws:\/\/127\.0\.0\.1:\d+\/[0-9a-f]{32}/);
+  await to.filter({ hasText: `ws://${hub.address('boards_websocket')}/` }).waitFor();
   await keepPicture(page, 'board-path-desktop-light');
   await page.getByRole('button', { name: 'I have it' }).click();
   await page.getByRole('link', { name: 'cellar' }).first().click();

@@ -45,7 +45,6 @@ export async function keepPicture(page: Page, name: string) {
   await page.screenshot({ path: join(artifacts, `${name}.png`) });
 }
 
-/** Makes somebody admin by the hub's one-time link, and waits until they are in. */
 /** Keeps a picture of what is at rest and no wider than its screen. */
 export async function keepWhole(page: Page, name: string) {
   await page.waitForFunction(isAtRest);
@@ -66,6 +65,7 @@ export async function inEachForm(page: Page, look: (form: string) => Promise<voi
   await page.emulateMedia({ colorScheme: null });
 }
 
+/** Makes somebody admin by the hub's one-time link, and waits until they are in. */
 export async function enter(page: Page, url: string, code: string) {
   await page.goto(`${url}/sign-in#code=${code}`);
   await page.getByLabel('Name').fill('anna');

@@ -71,7 +71,7 @@ test('where UDP is blocked pictures come over WebSocket by themselves', async ()
 });
 
 test('once the way is open they switch to WebTransport without a black moment', async () => {
-  block = await openWay('127.0.0.1', hub.relay);
+  block = await openWay('127.0.0.1', hub.address('relay'));
   // Looks at the picture as often as the screen does, from now on.
   await page.evaluate(() => {
     const canvas = document.querySelector<HTMLCanvasElement>('canvas[data-sequence]');

@@ -18,8 +18,8 @@ const LOG_KEPT = 20_000;
 export interface Hub {
   /** Where its pages are, without a slash at the end. */
   url: string;
-  /** Where its relay listens, over UDP. */
-  relay: string;
+  /** Where it listens, by the listener's name. */
+  address: (name: string) => string;
   /** Runs larderctl on it as its admin and returns what it says as JSON. */
   larderctl: (...args: string[]) => Promise<unknown>;
   /** Starts a simulated camera, which is added first. */
@@ -38,8 +38,11 @@ interface Status {
   listeners: { name: string; address: string }[];
 }
 
-/** Starts larderd and waits until it is ready. `relay` is the relay's host, which another one than the pages' keeps from them. */
-export async function startHub({ relay = '127.0.0.1' } = {}): Promise<Hub> {
+/**
+ * Starts larderd and waits until it is ready. `relay` is the relay's host, which another one than the pages' keeps from
+ * them; `boards`: boards can push.
+ */
+export async function startHub({ relay = '127.0.0.1', boards = false } = {}): Promise<Hub> {
   // Started as root, the hub runs its database as another user, who must be able to walk to it.
   const state = await mkdtemp(join(tmpdir(), 'larder-e2e-'));
   await chmod(state, 0o755);
@@ -54,6 +57,7 @@ export async function startHub({ relay = '127.0.0.1' } = {}): Promise<Hub> {
       'thermometers.address',
     ].map((key) => `--set=${key}=127.0.0.1:0`),
     `--set=relay.address=${relay}:0`,
+    ...(boards ? ['--set=boards.websocket_address=127.0.0.1:0'] : []),
   ]);
   const larderctl = async (...args: string[]): Promise<unknown> => {
     const { stdout } = await run(binary('larderctl'), [`--state=${state}`, '--json', ...args]);
@@ -95,7 +99,7 @@ export async function startHub({ relay = '127.0.0.1' } = {}): Promise<Hub> {
     };
     return {
       url: `http://${address('http')}`,
-      relay: address('relay'),
+      address,
       larderctl,
       simulate,
       connect,

@@ -66,6 +66,7 @@ pub(super) fn status(snapshot: Snapshot) -> pb::CameraStatus {
         telemetry: snapshot.telemetry.map(|(at, telemetry)| self::telemetry(at, &telemetry)),
         address: session.address,
         firmware_version: session.firmware_version,
+        offline_reason: snapshot.offline_reason,
         viewers: snapshot.viewers,
         recording: snapshot.recording,
         recording_lag: snapshot.recording_lag.map(duration),

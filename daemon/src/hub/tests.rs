@@ -38,6 +38,21 @@ async fn slow_viewer_jumps_to_the_newest_frame_and_knows_what_it_skipped() {
 }
 
 #[tokio::test]
+async fn why_a_camera_is_offline_is_known_until_it_comes_back() {
+    let (hub, camera) = hub();
+    let topic = hub.ensure(camera);
+    assert_eq!(topic.snapshot().offline_reason, "");
+    topic.set_offline_reason("it cannot be reached");
+    assert_eq!(topic.snapshot().offline_reason, "it cannot be reached");
+    let publisher = topic.publisher(SessionInfo::default());
+    topic.set_offline_reason("an older session ended");
+    assert_eq!(topic.snapshot().offline_reason, "", "it stands");
+    drop(publisher);
+    topic.set_offline_reason("nothing came for too long");
+    assert_eq!(topic.snapshot().offline_reason, "nothing came for too long");
+}
+
+#[tokio::test]
 async fn a_tap_gets_every_frame_and_its_losses_are_marked() {
     let (hub, camera) = hub();
     let topic = hub.ensure(camera);

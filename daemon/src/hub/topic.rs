@@ -59,6 +59,7 @@ struct State {
     refused: BTreeMap<&'static str, u64>,
     telemetry: Option<(Timestamp, Telemetry)>,
     session: SessionInfo,
+    offline_reason: String,
     round_trip: Option<Duration>,
     /// Where the recording's lag counts from: the end of its newest fragment, or the run's start.
     recorded_until: Timestamp,
@@ -78,6 +79,7 @@ pub struct Snapshot {
     pub frames_refused: BTreeMap<&'static str, u64>,
     pub telemetry: Option<(Timestamp, Telemetry)>,
     pub session: Option<SessionInfo>,
+    pub offline_reason: String,
     pub viewers: u32,
     pub recording: bool,
     /// While it is recorded: the age of what is surely on disk.
@@ -109,6 +111,7 @@ impl Topic {
                 refused: BTreeMap::new(),
                 telemetry: None,
                 session: SessionInfo::default(),
+                offline_reason: String::new(),
                 round_trip: None,
                 recorded_until: presence.since,
             }),
@@ -130,6 +133,7 @@ impl Topic {
         state.connected_at = Instant::now();
         state.last_frame = None;
         state.session = session;
+        state.offline_reason.clear();
         state.telemetry = None;
         state.round_trip = None;
         let generation = state.generation;
@@ -197,6 +201,14 @@ impl Topic {
         self.state().recorded_until = until;
     }
 
+    /// Says, for people, why the camera is offline; nothing is kept of it while a session stands.
+    pub fn set_offline_reason(&self, reason: impl ToString) {
+        let mut state = self.state();
+        if !state.connected {
+            state.offline_reason = reason.to_string();
+        }
+    }
+
     /// Counts a refused frame.
     pub fn refused(&self, reason: &'static str) {
         *self.state().refused.entry(reason).or_default() += 1;
@@ -223,6 +235,7 @@ impl Topic {
             frames_refused: state.refused.clone(),
             telemetry: state.telemetry.clone(),
             session: state.connected.then(|| state.session.clone()),
+            offline_reason: state.offline_reason.clone(),
             viewers: self.viewers.load(Ordering::Relaxed),
             recording,
             recording_lag: recording.then_some(lag),

@@ -65,6 +65,12 @@ async fn a_new_key_ends_the_session_and_the_old_key_is_refused() {
         }
     });
     assert!(matches!(ended.await.unwrap(), Ok(Message::Bye(_)) | Err(_)), "the session ends");
+    until("why it is offline", || async {
+        let request = pb::GetCameraRequest { camera: "fridge".to_owned() };
+        let camera = hub.clients.cameras.clone().get_camera(request).await.unwrap().into_inner();
+        (camera.status.unwrap().offline_reason == "the hub ended it: key-changed").then_some(())
+    })
+    .await;
     let refused = Link::connect(&address, &Dial::new(camera, key), clock()).await.err().unwrap();
     assert!(refused.is_refusal(), "{refused}");
     let key = larder_ctl::simulate::key_from_hex(&new.key_hex).unwrap();

@@ -55,6 +55,7 @@ pub struct StatusView {
     pub frames_refused: BTreeMap<String, u64>,
     pub address: String,
     pub firmware_version: String,
+    pub offline_reason: String,
     pub viewers: u32,
     pub recording: bool,
     pub round_trip_us: u64,
@@ -143,6 +144,7 @@ impl From<CameraStatus> for StatusView {
             frames_refused: status.frames_refused.into_iter().collect(),
             address: status.address,
             firmware_version: status.firmware_version,
+            offline_reason: status.offline_reason,
             viewers: status.viewers,
             recording: status.recording,
             round_trip_us: status.round_trip_us,
@@ -287,6 +289,7 @@ fn status_fields(status: &StatusView, out: &Out) -> Vec<(&'static str, String)> 
     };
     vec![
         ("State", format!("{}{since}", status.presence)),
+        ("Why", status.offline_reason.clone()),
         ("Frames", rate),
         ("Received", status.frames_received.to_string()),
         ("Refused", refused),

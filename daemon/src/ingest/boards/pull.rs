@@ -91,22 +91,30 @@ impl Drop for Connection {
 
 /// Fetches until the camera is gone or its pictures are to come from elsewhere.
 pub(super) async fn run(shared: Arc<Shared>, camera: CameraId, url: PullUrl) {
+    fetch(&shared, camera, &url).await;
+    if let Some(topic) = shared.hub.topic(camera) {
+        // It was about an address that is not asked any more.
+        topic.set_offline_reason("");
+    }
+}
+
+async fn fetch(shared: &Arc<Shared>, camera: CameraId, url: &PullUrl) {
     let mut backoff = Backoff::new(PAUSES.0, PAUSES.1);
     let mut changes = shared.cameras.changes();
     loop {
         changes.mark_unchanged();
-        let Some(known) = wanted(&shared, camera, &url) else { return };
+        let Some(known) = wanted(shared, camera, url) else { return };
         let began = Instant::now();
-        match open(&shared, &url).await {
+        match open(shared, url).await {
             Ok(stream) => {
-                let session = Session::begin(&shared, camera, known, changes.clone(), url.authority().to_owned());
-                read(&shared, stream, session).await;
+                let session = Session::begin(shared, camera, known, changes.clone(), url.authority().to_owned());
+                read(shared, stream, session).await;
                 if began.elapsed() >= GOOD {
                     backoff.reset();
                 }
             }
             Err(failed) => {
-                shared.not_fetched(camera, &url, &failed);
+                shared.not_fetched(camera, url, &failed);
                 if failed.is_refusal() {
                     backoff.slow();
                 }
@@ -114,7 +122,7 @@ pub(super) async fn run(shared: Arc<Shared>, camera: CameraId, url: PullUrl) {
         }
         tokio::select! {
             biased;
-            () = no_more(&shared, &mut changes, camera, &url) => return,
+            () = no_more(shared, &mut changes, camera, url) => return,
             () = tokio::time::sleep(backoff.pause()) => {}
         }
     }
@@ -227,6 +235,9 @@ impl Shared {
     /// Notes that a board's pictures can't be fetched.
     fn not_fetched(&self, camera: CameraId, url: &PullUrl, failed: &Failed) {
         metrics::counter!("larder_board_pulls_failed_total", "reason" => failed.name()).increment(1);
+        if let Some(topic) = self.hub.topic(camera) {
+            topic.set_offline_reason(failed);
+        }
         let message = "a board's pictures cannot be fetched";
         if let Some(unsaid) = self.troubles.note(message, &format!("{camera} {}", failed.name())) {
             let reason = failed.name();

@@ -12,7 +12,12 @@ use super::super::{
     reader::MESSAGES,
     registry::{Outbox, Place},
 };
-use crate::{bucket::Bucket, cameras::Source, hub::SessionInfo, secrets};
+use crate::{
+    bucket::Bucket,
+    cameras::Source,
+    hub::{SessionInfo, Topic},
+    secrets,
+};
 
 /// What the hub knew of a camera when its stream began; it ends when this changes.
 #[derive(Clone, PartialEq)]
@@ -32,6 +37,7 @@ impl Known {
 /// A stream that stands.
 pub(super) struct Session {
     shared: Arc<Shared>,
+    topic: Arc<Topic>,
     pub(super) intake: Intake,
     place: Place,
     known: Known,
@@ -59,10 +65,10 @@ impl Session {
         let source = known.source.name();
         tracing::info!(camera.id = %camera, camera.address = peer, camera.source = source, "a board is connected");
         metrics::gauge!("larder_camera_sessions").increment(1.0);
-        let intake = Intake::new(Arc::clone(shared), topic, publisher);
+        let intake = Intake::new(Arc::clone(shared), Arc::clone(&topic), publisher);
         let (most, refill) = MESSAGES;
         let (began, turns) = (Instant::now(), Bucket::new(most, refill));
-        Self { shared: Arc::clone(shared), intake, place, known, changes, peer, began, turns, bytes: 0 }
+        Self { shared: Arc::clone(shared), topic, intake, place, known, changes, peer, began, turns, bytes: 0 }
     }
 
     /// Comes back when the stream must end, and why. Cancel safe.
@@ -105,6 +111,9 @@ impl Session {
             session.frames = self.intake.count(), session.bytes = self.bytes,
             session.seconds = self.began.elapsed().as_secs(), "a board's session ended"
         );
+        // With it goes the right to publish, and that is when the camera is offline.
+        drop(self.intake);
+        self.topic.set_offline_reason(ended);
     }
 
     fn outdated(&self) -> Option<ByeReason> {

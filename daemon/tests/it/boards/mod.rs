@@ -75,6 +75,15 @@ impl House {
         .await;
     }
 
+    /// Waits until the camera is offline for a reason that begins like this; an empty one is none at all.
+    async fn is_offline_for(&self, name: &str, told: &str) {
+        until(&format!("{name} to be offline: {told}"), || async {
+            let reason = self.status(name).await.offline_reason;
+            (reason.starts_with(told) && reason.is_empty() == told.is_empty()).then_some(())
+        })
+        .await;
+    }
+
     async fn snapshot(&self, name: &str) -> bytes::Bytes {
         let path = format!("/cameras/{name}/snapshot.jpg");
         get_with(self.hub.http(), &path, &[("authorization", &self.bearer)]).await.body

@@ -171,16 +171,19 @@ async fn a_board_that_hangs_up_refuses_or_talks_nonsense_is_asked_again() {
     let locked = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 0\r\n\r\n".to_vec();
     let locked = Board::start(vec![Answer { bytes: locked, hangs_up: true }]).await;
     let gone = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap();
-    for (name, url, reason) in [
-        ("page", wrong.url("/"), "content-type"),
-        ("locked", locked.url("/"), "unauthorized"),
-        ("gone", format!("http://{gone}/"), "connect"),
+    for (name, url, reason, told) in [
+        ("page", wrong.url("/"), "content-type", "its answer is no stream of pictures"),
+        ("locked", locked.url("/"), "unauthorized", "it wants another user and password (401 Unauthorized)"),
+        ("gone", format!("http://{gone}/"), "connect", "it cannot be reached: Connection refused"),
     ] {
         house.add(name, mjpeg(url)).await;
         let series = format!("larder_board_pulls_failed_total{{reason=\"{reason}\"}}");
         until(&series, || async { (house.counter(&series).await > 0).then_some(()) }).await;
         assert_eq!(house.status(name).await.presence(), pb::Presence::Offline, "{name}");
+        house.is_offline_for(name, told).await;
     }
+    house.change("gone", Kind::CameraLink(pb::camera_source::CameraLink {})).await.unwrap();
+    house.is_offline_for("gone", "").await;
     house.hub.stop().await;
 }
 
@@ -232,6 +235,7 @@ async fn a_camera_is_let_in_by_its_own_way_alone() {
     house.change("fridge", mjpeg(board.url("/again"))).await.unwrap();
     house.received("fridge", 6).await;
     assert!(board.asked()[1].starts_with("GET /again "), "a changed address is taken at once");
+    assert_eq!(house.status("fridge").await.offline_reason, "", "it is online");
     drop(link);
     let flash = pb::control_camera_request::Command::Flash(1);
     let request = pb::ControlCameraRequest { camera: "fridge".to_owned(), command: Some(flash) };

@@ -36,3 +36,9 @@ export function sourceWords(camera: Camera): string {
     ? `Pushed over WebSocket from ${addresses.join(', ')}, or to a secret path.`
     : 'Pushed over WebSocket, to a secret path.';
 }
+
+/** The port at which the hub listens for boards that push; null: it does not. */
+export function pushPort(listeners: { name: string; address: string }[]): number | null {
+  const found = listeners.find(({ name }) => name === 'boards_websocket');
+  return found ? Number(found.address.slice(found.address.lastIndexOf(':') + 1)) : null;
+}
