@@ -1,6 +1,7 @@
 //! Lines that stall and viewers that move.
 
 use std::{
+    cell::RefCell,
     net::{Ipv4Addr, UdpSocket},
     time::Duration,
 };
@@ -44,6 +45,53 @@ async fn after_a_stall_comes_the_newest_picture_and_what_was_missed_is_told() {
     assert_eq!(frames[0].0 + told, frames[19].0, "what is missing was told: {frames:?}");
     let stale = frames.iter().filter(|(sequence, _)| *sequence < newest).count();
     assert!(stale <= 6, "what was on its way, and then the newest: {frames:?}, {newest}");
+    stop.cancel();
+    task.await.unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_more_when_it_is_back() {
+    let hub = Hub::start().await;
+    let (camera, key) = hub.add_named("fridge").await;
+    let token = hub.token("far", pb::Role::Viewer).await;
+    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
+    let dialer = Dialer::with(&hub, Ipv4Addr::LOCALHOST, |transport| {
+        transport.max_concurrent_uni_streams(2_u8.into());
+    });
+    let (mut viewer, _) = dialer.welcomed(&token, "fridge").await;
+    // Long enough for the hub to know what the line carried.
+    let mut whole = viewer.frame().await.0;
+    for _ in 0..60 {
+        whole = viewer.frame().await.0;
+    }
+    let steps = RefCell::new(Vec::new());
+    until("smaller pictures", || async {
+        let limits = viewers(&hub).await.remove(0).limits?;
+        assert!(limits.by_line);
+        let step = (limits.fps.unwrap(), limits.width);
+        let mut steps = steps.borrow_mut();
+        if steps.last() != Some(&step) {
+            steps.push(step);
+        }
+        step.1
+    })
+    .await;
+    let half = Some(u32::from(whole.width) / 2);
+    assert_eq!(
+        *steps.borrow(),
+        [(10.0, None), (5.0, None), (2.0, None), (2.0, half)],
+        "the rate first, and then the size"
+    );
+
+    while !viewer.frame().await.0.is_scaled {}
+    let back = loop {
+        let header = viewer.frame().await.0;
+        if !header.is_scaled {
+            break header;
+        }
+    };
+    assert_eq!((back.width, back.height), (whole.width, whole.height));
     stop.cancel();
     task.await.unwrap();
     hub.stop().await;
