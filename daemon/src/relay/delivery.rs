@@ -30,6 +30,7 @@ pub(super) enum Fate {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Delivered {
     pub(super) fate: Fate,
+    pub(super) began: Instant,
     pub(super) age: Duration,
     pub(super) bytes: usize,
     /// As its header told.
@@ -42,7 +43,7 @@ pub(super) async fn deliver(transport: Transport, order: u64, header: FrameHeade
     let began = Instant::now();
     let (bytes, skipped) = (jpeg.len(), u64::from(header.skipped));
     let fate = send(&transport, order, header, jpeg, began + DEADLINE).await.unwrap_or(Fate::Lost);
-    Delivered { fate, age: began.elapsed(), bytes, skipped }
+    Delivered { fate, began, age: began.elapsed(), bytes, skipped }
 }
 
 async fn send(

@@ -2,7 +2,11 @@
 //!
 //! A thin line alone is no matter: the window sends as often as the line takes. But a line that makes frames wait until
 //! they are given up (a stall) is better served by fewer, and then by smaller ones. So a stall takes a step down, the rate
-//! first and then the size; a time without one takes a step up, and each step up that failed makes that time longer.
+//! first and then the size; a rate that more than gets through is passed over, all of them when nothing does. A time in
+//! which the line has room takes a step up, and each step up that failed makes that time longer.
+//!
+//! A line that is cut looks the same from the frames alone. What tells them apart is whether the viewer acknowledges
+//! anything: no limit helps on a line that carries nothing, and what it carried before is what it will carry again.
 
 use std::{collections::VecDeque, time::Duration};
 
@@ -24,7 +28,9 @@ const STEPS: &[(Option<u16>, Scale)] = &[
 ];
 /// A second is one of a stall when at least one frame in so many was given up: single ones are lost on any radio link.
 const STALLED_ONE_IN: u32 = 4;
-/// While nothing gets through at all, the line may be cut and not thin: it is taken for thin each time so much passed.
+/// Seconds in which nothing is heard of the viewer until the line is taken for cut: on a thin one a packet takes long.
+const CUT: u32 = 2;
+/// A line that is cut for so long may be very thin instead: a step each time.
 const SILENCE: Duration = Duration::from_secs(4);
 /// Seconds over which the rate that gets through is measured.
 const RECENT: usize = 5;
@@ -37,7 +43,27 @@ const MOST_HOLD: Duration = Duration::from_secs(160);
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub(super) struct Second {
     pub(super) arrived: u32,
+    /// Of those that began after the last change: older ones tell of the limits before it.
     pub(super) given_up: u32,
+    /// Frames that were sent later than the rate allows, or in place of skipped ones: the line had no room.
+    pub(super) late: u32,
+    /// The viewer acknowledged something, be it a part of a frame.
+    pub(super) is_heard: bool,
+}
+
+impl Second {
+    fn is_stall(self) -> bool {
+        self.many(self.given_up)
+    }
+
+    /// The line is full.
+    fn is_full(self) -> bool {
+        self.many(self.late)
+    }
+
+    fn many(self, frames: u32) -> bool {
+        frames > 0 && frames.saturating_mul(STALLED_ONE_IN) >= self.arrived.saturating_add(self.given_up)
+    }
 }
 
 /// One viewer's.
@@ -45,14 +71,14 @@ pub(super) struct Second {
 pub(super) struct Ladder {
     step: usize,
     changed_at: Instant,
-    /// The last second of a stall.
-    stalled_at: Option<Instant>,
+    /// The last second in which the line had no room for more.
+    full_at: Option<Instant>,
+    /// How many seconds it is that something was heard.
+    silent: u32,
     hold: Duration,
-    /// The last change was upwards.
-    is_trial: bool,
-    /// Something arrived since the last step down.
-    got_through: bool,
-    /// What arrived in each second since the last change, the newest last.
+    /// The last change was upwards, from this step.
+    tried_from: Option<usize>,
+    /// What arrived in each second since the last change, the newest last; not while the line is cut.
     recent: VecDeque<u32>,
 }
 
@@ -61,12 +87,17 @@ impl Ladder {
         Self {
             step: 0,
             changed_at: now,
-            stalled_at: None,
+            full_at: None,
+            silent: 0,
             hold: HOLD,
-            is_trial: false,
-            got_through: true,
+            tried_from: None,
             recent: VecDeque::new(),
         }
+    }
+
+    /// When the limits changed last.
+    pub(super) fn changed_at(&self) -> Instant {
+        self.changed_at
     }
 
     /// The highest rate.
@@ -82,22 +113,32 @@ impl Ladder {
     /// Told once a second what became of frames. `wished` is the viewer's own highest rate: a step that is not below it
     /// would change nothing. `true` when the limits changed.
     pub(super) fn second(&mut self, now: Instant, second: Second, wished: Option<Rate>) -> bool {
+        let was_cut = self.silent >= CUT;
+        self.silent = if second.is_heard { 0 } else { self.silent.saturating_add(1) };
+        if self.silent >= CUT {
+            let is_long = u64::from(self.silent) >= SILENCE.as_secs() && now.duration_since(self.changed_at) >= SILENCE;
+            return second.given_up > 0 && is_long && self.lower(now, wished);
+        }
+        if was_cut {
+            // The line is back: what was given up, or the pause before it, tells nothing of it.
+            self.full_at = Some(now);
+            return false;
+        }
         if self.recent.len() == RECENT {
             self.recent.pop_front();
         }
         self.recent.push_back(second.arrived);
-        self.got_through |= second.arrived > 0;
-        let all = second.arrived.saturating_add(second.given_up);
-        let is_stall = second.given_up > 0 && second.given_up.saturating_mul(STALLED_ONE_IN) >= all;
-        if is_stall {
-            self.stalled_at = Some(now);
-            let is_silent = !self.got_through && now.duration_since(self.changed_at) < SILENCE;
-            return !is_silent && self.lower(now, wished);
+        if second.is_stall() {
+            self.full_at = Some(now);
+            return self.lower(now, wished);
         }
-        let calm_since = self.stalled_at.map_or(self.changed_at, |stalled_at| stalled_at.max(self.changed_at));
-        if self.is_trial && now.duration_since(self.changed_at) >= self.hold {
+        if second.is_full() {
+            self.full_at = Some(now);
+        }
+        let calm_since = self.full_at.map_or(self.changed_at, |full_at| full_at.max(self.changed_at));
+        if self.tried_from.is_some() && now.duration_since(self.changed_at) >= self.hold {
             // It stood: the line got better.
-            self.is_trial = false;
+            self.tried_from = None;
             self.hold = (self.hold / 2).max(HOLD);
         }
         // Without frames nothing is learned of the line.
@@ -106,8 +147,10 @@ impl Ladder {
     }
 
     fn lower(&mut self, now: Instant, wished: Option<Rate>) -> bool {
-        if self.is_trial {
+        if let Some(from) = self.tried_from.take() {
             self.hold = (self.hold * 2).min(MOST_HOLD);
+            self.set(from, now);
+            return true;
         }
         let through = self.through();
         let ceiling = [wished.map(Rate::tenths), through].into_iter().flatten().min();
@@ -118,8 +161,6 @@ impl Ladder {
         let below = STEPS.iter().enumerate().skip(self.step + 1).find(|(_, step)| helps(step)).map(|(at, _)| at);
         let Some(step) = below else { return false };
         self.set(step, now);
-        self.is_trial = false;
-        self.got_through = false;
         true
     }
 
@@ -131,8 +172,8 @@ impl Ladder {
         };
         match (0..self.step).rev().find(differs) {
             Some(step) => {
+                self.tried_from = Some(self.step);
                 self.set(step, now);
-                self.is_trial = true;
                 true
             }
             None => {
@@ -155,12 +196,12 @@ impl Ladder {
         self.recent.clear();
     }
 
-    /// Frames in ten seconds that get through; `None` when none does, or that is not known yet.
+    /// Frames in ten seconds that get through; `None` when that is not known. None in a single second is no measure.
     fn through(&self) -> Option<u16> {
         let sum: u32 = self.recent.iter().sum();
         let seconds = u32::try_from(self.recent.len()).ok()?;
         let tenths = u16::try_from(sum.saturating_mul(10).checked_div(seconds)?).unwrap_or(u16::MAX);
-        (tenths > 0).then_some(tenths)
+        (tenths > 0 || seconds > 1).then_some(tenths)
     }
 }
 

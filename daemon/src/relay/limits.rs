@@ -42,14 +42,22 @@ impl Limits {
         self.second.arrived += 1;
     }
 
-    /// A frame was given up.
-    pub(super) fn given_up(&mut self) {
-        self.second.given_up += 1;
+    /// A frame was given up whose sending began then.
+    pub(super) fn given_up(&mut self, began: Instant) {
+        if began >= self.ladder.changed_at() {
+            self.second.given_up += 1;
+        }
     }
 
-    /// To be called once a second. `true` when the limits changed.
-    pub(super) fn tick(&mut self, now: Instant) -> bool {
-        self.ladder.second(now, std::mem::take(&mut self.second), self.wish.rate)
+    /// A frame was sent late, or others were skipped for it, because the line had no room.
+    pub(super) fn late(&mut self) {
+        self.second.late += 1;
+    }
+
+    /// To be called once a second; with whether the viewer acknowledged anything in it. `true` when the limits changed.
+    pub(super) fn tick(&mut self, now: Instant, is_heard: bool) -> bool {
+        let second = Second { is_heard, ..std::mem::take(&mut self.second) };
+        self.ladder.second(now, second, self.wish.rate)
     }
 
     /// The size to send: the largest that both the wish and the line allow.
@@ -102,9 +110,9 @@ mod tests {
     fn stalled(limits: &mut Limits, seconds: u32) {
         let mut now = Instant::now();
         for _ in 0..seconds {
+            limits.given_up(now);
             now += Duration::from_secs(1);
-            limits.given_up();
-            limits.tick(now);
+            limits.tick(now, true);
         }
     }
 

@@ -52,6 +52,8 @@ pub(super) struct Session {
     ending: Ending,
     /// Where the viewer was when it was looked at last.
     address: SocketAddr,
+    /// How often it had acknowledged something by then.
+    acks: u64,
     /// Frames sent so far.
     order: u64,
     /// Frames not sent, or given up, that the viewer was not told of.
@@ -107,6 +109,7 @@ impl Session {
         let session = Self {
             ending: ending(&transport, &seat, caller.revoked, &shared),
             address: transport.address(),
+            acks: transport.acks(),
             transport,
             control,
             seat,
@@ -187,6 +190,7 @@ impl Session {
         let interval = self.limits.interval();
         if self.was_full && (if interval.is_zero() { skipped > 0 } else { now > self.next_at + interval }) {
             self.pace.short();
+            self.limits.late();
         }
         // From the plan and not from now, so that the mean is the rate asked for; but no catching up after a pause.
         self.next_at = (self.next_at + interval).max(now);
@@ -217,7 +221,7 @@ impl Session {
 
     /// A frame's way is over.
     fn settle(&mut self, delivered: Delivered) -> Result<(), End> {
-        let Delivered { fate, age, bytes, skipped } = delivered;
+        let Delivered { fate, began, age, bytes, skipped } = delivered;
         let now = Instant::now();
         match fate {
             Fate::Arrived => {
@@ -236,7 +240,7 @@ impl Session {
                 self.seat.left(bytes);
                 self.stuck_since.get_or_insert(now);
                 self.gave_up(skipped);
-                self.limits.given_up();
+                self.limits.given_up(began);
                 self.pace.given_up();
             }
             Fate::Lost => return Err(End::Gone),
@@ -280,7 +284,9 @@ impl Session {
         if self.stuck_since.is_some_and(|since| since.elapsed() > PATIENCE) {
             return Err(End::Close(CloseCode::TooSlow));
         }
-        if self.limits.tick(Instant::now()) {
+        let acks = self.transport.acks();
+        let is_heard = std::mem::replace(&mut self.acks, acks) != acks;
+        if self.limits.tick(Instant::now(), is_heard) {
             self.limited();
         }
         self.seat.round_trip(self.transport.round_trip());

@@ -53,6 +53,14 @@ impl Transport {
         }
     }
 
+    /// How often the viewer has acknowledged something: parts of frames, too.
+    pub(super) fn acks(&self) -> u64 {
+        match self {
+            Self::Quic(connection) => connection.stats().frame_rx.acks,
+            Self::Web(session) => quinn::Connection::stats(session).frame_rx.acks,
+        }
+    }
+
     /// The next bidirectional stream that the viewer opens. Cancel safe.
     pub(super) async fn accept_both_ways(&self) -> Result<(Sender, Receiver), Gone> {
         match self {

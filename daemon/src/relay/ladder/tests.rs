@@ -20,8 +20,19 @@ impl Line {
     }
 
     fn second(&mut self, arrived: u32, given_up: u32) -> bool {
+        self.next(Second { arrived, given_up, late: 0, is_heard: true })
+    }
+
+    fn next(&mut self, second: Second) -> bool {
         self.now += Duration::from_secs(1);
-        self.ladder.second(self.now, Second { arrived, given_up }, self.wished)
+        self.ladder.second(self.now, second, self.wished)
+    }
+
+    /// Nothing is heard, and frames are given up.
+    fn cut(&mut self, seconds: u32) {
+        for _ in 0..seconds {
+            self.next(Second { given_up: 1, ..Second::default() });
+        }
     }
 
     fn seconds(&mut self, seconds: u32, arrived: u32, given_up: u32) {
@@ -102,18 +113,46 @@ fn a_step_up_that_fails_at_once_is_taken_back_alone() {
 fn a_cut_is_no_thin_line() {
     let mut line = Line::new();
     line.seconds(10, 20, 0);
-    line.seconds(10, 0, 1);
+    line.cut(10);
     let (rate, scale) = line.limits();
     assert_eq!(scale, Scale::Whole, "ten seconds of silence cost some of the rate alone: {rate:?}");
+    line.second(1, 2);
+    assert_eq!(line.limits(), (rate, scale), "what the cut held up tells nothing of the line that is back");
     line.seconds(20, 10, 0);
     assert_eq!(line.limits(), (None, Scale::Whole), "and that comes back soon");
 }
 
 #[test]
 fn a_line_on_which_nothing_gets_through_ends_at_the_smallest() {
+    for heard in [true, false] {
+        let mut line = Line::new();
+        if heard {
+            line.seconds(12, 0, 1);
+        } else {
+            line.cut(60);
+        }
+        assert_eq!(line.limits(), (Some(10), Scale::Eighth));
+    }
+}
+
+#[test]
+fn a_line_too_thin_for_a_whole_picture_is_sent_small_ones_soon() {
     let mut line = Line::new();
-    line.seconds(60, 0, 1);
-    assert_eq!(line.limits(), (Some(10), Scale::Eighth));
+    line.second(0, 0);
+    assert!(line.second(0, 1));
+    assert_eq!(line.limits(), (Some(20), Scale::Half), "no rate helps when no picture gets through");
+}
+
+#[test]
+fn a_line_that_is_full_is_given_no_more() {
+    let mut line = Line::new();
+    line.seconds(5, 3, 0);
+    assert!(line.second(3, 2));
+    assert_eq!(line.limits(), (Some(20), Scale::Whole));
+    for _ in 0..1000 {
+        assert!(!line.next(Second { arrived: 1, late: 1, is_heard: true, ..Second::default() }));
+    }
+    assert!((4..=6).contains(&line.calm_until_change()), "it has room now");
 }
 
 #[test]

@@ -78,11 +78,8 @@ async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_m
     })
     .await;
     let half = Some(u32::from(whole.width) / 2);
-    assert_eq!(
-        *steps.borrow(),
-        [(10.0, None), (5.0, None), (2.0, None), (2.0, half)],
-        "the rate first, and then the size"
-    );
+    // Where nothing gets through, lower rates are passed over.
+    assert_eq!(*steps.borrow(), [(10.0, None), (2.0, half)], "the rate first, and then the size");
 
     while !viewer.frame().await.0.is_scaled {}
     let back = loop {
