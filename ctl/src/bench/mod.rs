@@ -9,7 +9,7 @@ mod fanout;
 mod floor;
 mod fragments;
 mod hub;
-pub(crate) mod impair;
+pub mod impair;
 mod ingest;
 mod pace;
 mod pictures;

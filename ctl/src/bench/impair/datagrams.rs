@@ -22,14 +22,18 @@ const LONGEST: usize = 65_536;
 const RECEIVE_BUFFER: usize = 4 << 20;
 
 /// A proxy for one server's UDP port, until it is dropped.
-pub(crate) struct DatagramProxy {
+pub struct DatagramProxy {
     address: SocketAddr,
     _tasks: JoinSet<()>,
 }
 
 impl DatagramProxy {
     /// Takes datagrams for `server` at a port of the loopback.
-    pub(crate) async fn start(link: &Link, server: SocketAddr) -> io::Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// The system has no port left.
+    pub async fn start(link: &Link, server: SocketAddr) -> io::Result<Self> {
         let front = Arc::new(bind()?);
         let address = front.local_addr()?;
         let (to_hub, from_hub) = (Transit::new(link), Transit::new(link));
@@ -42,7 +46,7 @@ impl DatagramProxy {
     }
 
     /// What viewers dial.
-    pub(crate) fn address(&self) -> SocketAddr {
+    pub fn address(&self) -> SocketAddr {
         self.address
     }
 }

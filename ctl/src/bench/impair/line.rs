@@ -12,26 +12,26 @@ const OVERTAKEN_BY: Duration = Duration::from_millis(8);
 
 /// How a line is.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Conditions {
+pub struct Conditions {
     /// Bits a second, of whole IP packets; `None`: as fast as they come.
-    pub(crate) rate_bits: Option<u64>,
+    pub rate_bits: Option<u64>,
     /// From one end to the other.
-    pub(crate) delay: Duration,
+    pub delay: Duration,
     /// The share of packets that vanish, 0 to 1.
-    pub(crate) loss: f64,
+    pub loss: f64,
     /// The share of packets that later ones overtake, 0 to 1.
-    pub(crate) reordering: f64,
+    pub reordering: f64,
     /// What the router before the line holds, in bytes.
-    pub(crate) queue_bytes: usize,
+    pub queue_bytes: usize,
 }
 
 impl Conditions {
     /// A line that changes nothing.
-    pub(crate) const PERFECT: Self =
+    pub const PERFECT: Self =
         Self { rate_bits: None, delay: Duration::ZERO, loss: 0.0, reordering: 0.0, queue_bytes: usize::MAX };
 
     /// So many bits a second, with a delay, and a queue of a tenth of a second.
-    pub(crate) fn new(rate_bits: u64, delay: Duration) -> Self {
+    pub fn new(rate_bits: u64, delay: Duration) -> Self {
         let queue_bytes = usize::try_from(rate_bits / 8 / 10).unwrap_or(usize::MAX);
         Self { rate_bits: Some(rate_bits), delay, queue_bytes, ..Self::PERFECT }
     }

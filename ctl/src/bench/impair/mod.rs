@@ -24,8 +24,8 @@ use std::{
 
 use tokio::{sync::watch, time::Instant};
 
-pub(crate) use datagrams::DatagramProxy;
-pub(crate) use line::Conditions;
+pub use datagrams::DatagramProxy;
+pub use line::Conditions;
 pub(crate) use measure::{Truth, measure};
 pub(crate) use stream::StreamProxy;
 
@@ -33,7 +33,7 @@ use line::Line;
 
 /// Both directions and the switch that cuts them; clones are the same line.
 #[derive(Clone)]
-pub(crate) struct Link(Arc<Inner>);
+pub struct Link(Arc<Inner>);
 
 struct Inner {
     began: Instant,
@@ -59,7 +59,7 @@ enum Direction {
 
 impl Link {
     /// The same conditions both ways.
-    pub(crate) fn new(conditions: Conditions, seed: u64) -> Self {
+    pub fn new(conditions: Conditions, seed: u64) -> Self {
         let line = |seed| Mutex::new(Line::new(conditions, seed));
         let lines = [line(seed), line(seed.wrapping_add(1))];
         Self(Arc::new(Inner {
@@ -71,12 +71,12 @@ impl Link {
     }
 
     /// From now on nothing gets through.
-    pub(crate) fn cut(&self) {
+    pub fn cut(&self) {
         self.0.cut.send_replace(true);
     }
 
     /// It carries again.
-    pub(crate) fn mend(&self) {
+    pub fn mend(&self) {
         self.0.cut.send_replace(false);
     }
 

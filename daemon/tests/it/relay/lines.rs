@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use larder_ctl::bench::impair::{Conditions, DatagramProxy, Link};
 use larder_proto::{
     pb,
     wire::relay::{Hello, HubMessage, LimitedBy, Rate, ViewerMessage, Wish},
@@ -89,6 +90,58 @@ async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_m
         }
     };
     assert_eq!((back.width, back.height), (whole.width, whole.height));
+    stop.cancel();
+    task.await.unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_too_thin_for_whole_pictures_carries_small_ones() {
+    let hub = Hub::start().await;
+    let (camera, key) = hub.add_named("fridge").await;
+    let token = hub.token("far", pb::Role::Viewer).await;
+    let (stop, task) = simulated(&hub, camera, key, |_| {});
+    let (mut near, _) = Dialer::new(&hub).welcomed(&token, "fridge").await;
+    let (whole, jpeg) = near.frame().await;
+
+    // A picture takes three seconds, of which it has half.
+    let rate_bits = u64::try_from(jpeg.len()).unwrap() * 8 / 3;
+    let conditions =
+        Conditions { queue_bytes: jpeg.len() / 2, ..Conditions::new(rate_bits, Duration::from_millis(20)) };
+    let proxy = DatagramProxy::start(&Link::new(conditions, 1), hub.addresses().relay).await.unwrap();
+    let dialer = Dialer::new(&hub).through(proxy.address());
+    let (mut far, _) = dialer.welcomed(&token, "fridge").await;
+    let small = far.frame().await.0;
+    assert!(small.is_scaled && small.width <= whole.width / 2, "{small:?}");
+    assert!(!near.frame().await.0.is_scaled, "another viewer's line is no matter");
+    stop.cancel();
+    task.await.unwrap();
+    hub.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_line_that_was_cut_carries_whole_pictures_again() {
+    let hub = Hub::start().await;
+    let (camera, key) = hub.add_named("fridge").await;
+    let token = hub.token("far", pb::Role::Viewer).await;
+    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
+    let link = Link::new(Conditions::PERFECT, 1);
+    let proxy = DatagramProxy::start(&link, hub.addresses().relay).await.unwrap();
+    let dialer = Dialer::new(&hub).through(proxy.address());
+    let (mut far, _) = dialer.welcomed(&token, "fridge").await;
+    for _ in 0..60 {
+        far.frame().await;
+    }
+    link.cut();
+    let at_cut = viewers(&hub).await.remove(0).frames_skipped;
+    until("five seconds of pictures to be skipped", || async {
+        (viewers(&hub).await.remove(0).frames_skipped > at_cut + 100).then_some(())
+    })
+    .await;
+    link.mend();
+    for _ in 0..20 {
+        assert!(!far.frame().await.0.is_scaled);
+    }
     stop.cancel();
     task.await.unwrap();
     hub.stop().await;

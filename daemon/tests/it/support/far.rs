@@ -81,6 +81,11 @@ impl Dialer {
         Self { endpoint, config, relay: hub.addresses().relay }
     }
 
+    /// Dials this address instead of the relay's: a proxy's.
+    pub(crate) fn through(self, relay: SocketAddr) -> Self {
+        Self { relay, ..self }
+    }
+
     pub(crate) fn begin(&self) -> Connecting {
         self.endpoint.connect_with(self.config.clone(), self.relay, "localhost").unwrap()
     }
