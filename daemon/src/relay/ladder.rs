@@ -47,7 +47,7 @@ pub(super) struct Second {
     pub(super) given_up: u32,
     /// Frames that were sent later than the rate allows, or in place of skipped ones: the line had no room.
     pub(super) late: u32,
-    /// The viewer acknowledged something, be it a part of a frame.
+    /// The viewer acknowledged something, be it a part of a frame, or had nothing to acknowledge.
     pub(super) is_heard: bool,
 }
 

@@ -285,7 +285,8 @@ impl Session {
             return Err(End::Close(CloseCode::TooSlow));
         }
         let acks = self.transport.acks();
-        let is_heard = std::mem::replace(&mut self.acks, acks) != acks;
+        // While nothing is under way there is nothing to acknowledge.
+        let is_heard = std::mem::replace(&mut self.acks, acks) != acks || self.under_way.is_empty();
         if self.limits.tick(Instant::now(), is_heard) {
             self.limited();
         }
