@@ -2,11 +2,10 @@
 
 use std::{net::Ipv4Addr, time::Duration};
 
-use larder_proto::pb;
 use tokio::task::JoinSet;
 
-use super::viewers;
-use crate::support::{Dialer, FarViewer, Hub, get_with, hello, simulated, until};
+use super::{Scene, viewers};
+use crate::support::{Dialer, FarViewer, Hub, get_with, hello, until};
 
 /// Limits out of the way: all viewers come from this machine.
 const ROOM: [&str; 2] = ["relay.max_connections_per_address=1000", "relay.handshakes_per_second_per_address=100000"];
@@ -25,27 +24,25 @@ async fn read(viewer: FarViewer, most: usize) -> usize {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_that_stand_still_are_their_own_trouble_alone() {
-    let hub = Hub::start_with(&ROOM).await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(5));
-    let lazy = Dialer::with(&hub, Ipv4Addr::LOCALHOST, |transport| {
+    let scene = Scene::start_with(&ROOM, Some(5)).await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let lazy = Dialer::with(hub, Ipv4Addr::LOCALHOST, |transport| {
         transport.max_concurrent_uni_streams(1_u8.into()).stream_receive_window(4096_u16.into());
     });
     let mut stopped = Vec::new();
     for _ in 0..STOPPED {
-        stopped.push(lazy.welcomed(&token, "fridge").await.0);
+        stopped.push(lazy.welcomed(token, "fridge").await.0);
     }
-    let dialer = Dialer::new(&hub);
+    let dialer = Dialer::new(hub);
     let mut healthy = JoinSet::new();
     for _ in 0..HEALTHY {
-        let (viewer, _) = dialer.welcomed(&token, "fridge").await;
+        let (viewer, _) = dialer.welcomed(token, "fridge").await;
         healthy.spawn(read(viewer, 20));
     }
     let gaps: usize = healthy.join_all().await.into_iter().sum();
     assert!(gaps < HEALTHY * 20 / 20, "the healthy ones lost pictures {gaps} times");
     let seen = until("skips", || async {
-        let seen = viewers(&hub).await;
+        let seen = viewers(hub).await;
         (seen.len() == STOPPED && seen.iter().all(|one| one.frames_skipped > 5)).then_some(seen)
     })
     .await;
@@ -54,9 +51,7 @@ async fn viewers_that_stand_still_are_their_own_trouble_alone() {
         assert!(one.frames_delivered <= 2, "{} were delivered", one.frames_delivered);
     }
     drop(stopped);
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 /// Tasks that serve, by `/metrics`.
@@ -77,24 +72,22 @@ fn memory() -> u64 {
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_that_come_and_go_leave_nothing_behind() {
     let cycles = std::env::var("LARDER_RELAY_CYCLES").map_or(300, |cycles| cycles.parse::<usize>().unwrap());
-    let hub = Hub::start_with(&ROOM).await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
+    let scene = Scene::start_with(&ROOM, None).await;
+    let (hub, token) = (&scene.hub, &scene.token);
     let bearer = format!("Bearer {token}");
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
-    let dialer = Dialer::new(&hub);
-    let before = tasks(&hub, &bearer).await;
+    let dialer = Dialer::new(hub);
+    let before = tasks(hub, &bearer).await;
     let mut settled = 0;
     for cycle in 0..cycles {
         match cycle % 4 {
             // Watches a picture and leaves.
             0 => {
-                let (mut viewer, _) = dialer.welcomed(&token, "fridge").await;
+                let (mut viewer, _) = dialer.welcomed(token, "fridge").await;
                 viewer.frame().await;
                 viewer.connection.close(0_u32.into(), b"");
             }
             // Leaves in the middle of everything.
-            1 => drop(dialer.welcomed(&token, "fridge").await),
+            1 => drop(dialer.welcomed(token, "fridge").await),
             // Is not let in.
             2 => drop(dialer.with_hello(hello("wrong", "fridge")).await.ended().await),
             // Says nothing.
@@ -104,16 +97,14 @@ async fn viewers_that_come_and_go_leave_nothing_behind() {
             settled = memory();
         }
     }
-    until("nobody to watch", || async { viewers(&hub).await.is_empty().then_some(()) }).await;
+    until("nobody to watch", || async { viewers(hub).await.is_empty().then_some(()) }).await;
     until("no task to be left", || async {
         tokio::time::sleep(Duration::from_millis(100)).await;
         // The page's own connection is one more.
-        (tasks(&hub, &bearer).await <= before + 1).then_some(())
+        (tasks(hub, &bearer).await <= before + 1).then_some(())
     })
     .await;
     let grown = memory().saturating_sub(settled);
     assert!(grown < 24 << 20, "{grown} bytes more after {cycles} cycles");
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }

@@ -12,30 +12,28 @@ use larder_proto::{
     wire::relay::{Hello, HubMessage, LimitedBy, Rate, ViewerMessage, Wish},
 };
 
-use super::viewers;
-use crate::support::{Dialer, Hub, hello, simulated, until};
+use super::{Scene, viewers};
+use crate::support::{Dialer, Hub, hello, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_stall_comes_the_newest_picture_and_what_was_missed_is_told() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
+    let scene = Scene::at(20).await;
+    let (hub, token) = (&scene.hub, &scene.token);
     // Takes two pictures that it does not read, and no more.
-    let dialer = Dialer::with(&hub, Ipv4Addr::LOCALHOST, |transport| {
+    let dialer = Dialer::with(hub, Ipv4Addr::LOCALHOST, |transport| {
         transport.max_concurrent_uni_streams(2_u8.into());
     });
-    let (mut viewer, _) = dialer.welcomed(&token, "fridge").await;
+    let (mut viewer, _) = dialer.welcomed(token, "fridge").await;
     let first = viewer.frame().await.0;
     let seen = until("a stall", || async {
-        let seen = viewers(&hub).await.remove(0);
+        let seen = viewers(hub).await.remove(0);
         (seen.frames_skipped > 40).then_some(seen)
     })
     .await;
     let most = 16 * 200_000;
     assert!(seen.queued_bytes < most, "what waits for one who does not read is bounded: {}", seen.queued_bytes);
 
-    let newest = u64::try_from(hub_frames(&hub).await).unwrap();
+    let newest = u64::try_from(hub_frames(hub).await).unwrap();
     let mut frames = vec![(first.sequence, first.skipped)];
     while frames.len() < 20 {
         let header = viewer.frame().await.0;
@@ -46,21 +44,17 @@ async fn after_a_stall_comes_the_newest_picture_and_what_was_missed_is_told() {
     assert_eq!(frames[0].0 + told, frames[19].0, "what is missing was told: {frames:?}");
     let stale = frames.iter().filter(|(sequence, _)| *sequence < newest).count();
     assert!(stale <= 6, "what was on its way, and then the newest: {frames:?}, {newest}");
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_more_when_it_is_back() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
-    let dialer = Dialer::with(&hub, Ipv4Addr::LOCALHOST, |transport| {
+    let scene = Scene::at(20).await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let dialer = Dialer::with(hub, Ipv4Addr::LOCALHOST, |transport| {
         transport.max_concurrent_uni_streams(2_u8.into());
     });
-    let (mut viewer, _) = dialer.welcomed(&token, "fridge").await;
+    let (mut viewer, _) = dialer.welcomed(token, "fridge").await;
     // Long enough for the hub to know what the line carried.
     let mut whole = viewer.frame().await.0;
     for _ in 0..60 {
@@ -68,7 +62,7 @@ async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_m
     }
     let steps = RefCell::new(Vec::new());
     until("smaller pictures", || async {
-        let limits = viewers(&hub).await.remove(0).limits?;
+        let limits = viewers(hub).await.remove(0).limits?;
         assert!(limits.by_line);
         let step = (limits.fps.unwrap(), limits.width);
         let mut steps = steps.borrow_mut();
@@ -90,18 +84,14 @@ async fn a_line_that_stands_still_is_sent_fewer_pictures_then_smaller_ones_and_m
         }
     };
     assert_eq!((back.width, back.height), (whole.width, whole.height));
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_too_thin_for_whole_pictures_carries_small_ones() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
-    let (mut near, _) = Dialer::new(&hub).welcomed(&token, "fridge").await;
+    let scene = Scene::start().await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let (mut near, _) = Dialer::new(hub).welcomed(token, "fridge").await;
     let (whole, jpeg) = near.frame().await;
 
     // A picture takes three seconds, of which it has half.
@@ -109,42 +99,36 @@ async fn a_line_too_thin_for_whole_pictures_carries_small_ones() {
     let conditions =
         Conditions { queue_bytes: jpeg.len() / 2, ..Conditions::new(rate_bits, Duration::from_millis(20)) };
     let proxy = DatagramProxy::start(&Link::new(conditions, 1), hub.addresses().relay).await.unwrap();
-    let dialer = Dialer::new(&hub).through(proxy.address());
-    let (mut far, _) = dialer.welcomed(&token, "fridge").await;
+    let dialer = Dialer::new(hub).through(proxy.address());
+    let (mut far, _) = dialer.welcomed(token, "fridge").await;
     let small = far.frame().await.0;
     assert!(small.is_scaled && small.width <= whole.width / 2, "{small:?}");
     assert!(!near.frame().await.0.is_scaled, "another viewer's line is no matter");
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_line_that_was_cut_carries_whole_pictures_again() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
+    let scene = Scene::at(20).await;
+    let (hub, token) = (&scene.hub, &scene.token);
     let link = Link::new(Conditions::PERFECT, 1);
     let proxy = DatagramProxy::start(&link, hub.addresses().relay).await.unwrap();
-    let dialer = Dialer::new(&hub).through(proxy.address());
-    let (mut far, _) = dialer.welcomed(&token, "fridge").await;
+    let dialer = Dialer::new(hub).through(proxy.address());
+    let (mut far, _) = dialer.welcomed(token, "fridge").await;
     for _ in 0..60 {
         far.frame().await;
     }
     link.cut();
-    let at_cut = viewers(&hub).await.remove(0).frames_skipped;
+    let at_cut = viewers(hub).await.remove(0).frames_skipped;
     until("five seconds of pictures to be skipped", || async {
-        (viewers(&hub).await.remove(0).frames_skipped > at_cut + 100).then_some(())
+        (viewers(hub).await.remove(0).frames_skipped > at_cut + 100).then_some(())
     })
     .await;
     link.mend();
     for _ in 0..20 {
         assert!(!far.frame().await.0.is_scaled);
     }
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 /// Frames that the hub has of its only camera.
@@ -156,12 +140,10 @@ async fn hub_frames(hub: &Hub) -> i64 {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_that_moves_to_another_address_keeps_its_view() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
-    let dialer = Dialer::new(&hub);
-    let (mut viewer, welcome) = dialer.welcomed(&token, "fridge").await;
+    let scene = Scene::start().await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let dialer = Dialer::new(hub);
+    let (mut viewer, welcome) = dialer.welcomed(token, "fridge").await;
     viewer.frame().await;
     for (round, from) in [Ipv4Addr::new(127, 0, 0, 1), Ipv4Addr::new(127, 0, 0, 3)].into_iter().enumerate() {
         let socket = UdpSocket::bind((from, 0)).unwrap();
@@ -173,25 +155,21 @@ async fn a_viewer_that_moves_to_another_address_keeps_its_view() {
             viewer.frame().await;
         }
         until("the new address", || async {
-            let seen = viewers(&hub).await;
+            let seen = viewers(hub).await;
             assert_eq!((seen.len(), seen[0].id.as_str()), (1, welcome.viewer.to_string().as_str()));
             (seen[0].address == address).then_some(())
         })
         .await;
     }
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_gets_no_more_pictures_than_it_wished_and_may_wish_again() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |options| options.fps = Some(20));
+    let scene = Scene::at(20).await;
+    let (hub, token) = (&scene.hub, &scene.token);
     let slow = Wish { rate: Rate::from_tenths(20), ..Wish::default() };
-    let mut viewer = Dialer::new(&hub).with_hello(Hello { wish: slow, ..hello(&token, "fridge") }).await;
+    let mut viewer = Dialer::new(hub).with_hello(Hello { wish: slow, ..hello(token, "fridge") }).await;
     let status = loop {
         if let HubMessage::Status(status) = viewer.hear().await {
             break status;
@@ -212,23 +190,19 @@ async fn a_viewer_gets_no_more_pictures_than_it_wished_and_may_wish_again() {
         close += u32::from(next - sent_at.last().unwrap() < 300_000);
         sent_at.push(next);
     }
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 /// A frame that is not wanted is stopped, and the next ones come all the same.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_that_stops_streams_still_gets_the_next_picture() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
-    let dialer = Dialer::with(&hub, Ipv4Addr::LOCALHOST, |transport| {
+    let scene = Scene::start().await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let dialer = Dialer::with(hub, Ipv4Addr::LOCALHOST, |transport| {
         // A picture does not fit, so that it is on its way when it is stopped.
         transport.stream_receive_window(2048_u16.into());
     });
-    let (mut viewer, _) = dialer.welcomed(&token, "fridge").await;
+    let (mut viewer, _) = dialer.welcomed(token, "fridge").await;
     for _ in 0..5 {
         let mut stream = viewer.connection.accept_uni().await.unwrap();
         stream.stop(1_u8.into()).unwrap();
@@ -236,7 +210,5 @@ async fn a_viewer_that_stops_streams_still_gets_the_next_picture() {
     let header = viewer.frame().await.0;
     assert!(header.skipped >= 1, "those that were stopped count as skipped");
     tokio::time::timeout(Duration::from_secs(10), viewer.frame()).await.unwrap();
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }

@@ -5,17 +5,16 @@ use larder_proto::{
     wire::relay::{CloseCode, HubMessage, Presence, ViewerMessage},
 };
 
-use crate::support::{Dialer, Hub, hello, simulated, until};
+use super::Scene;
+use crate::support::{Dialer, Hub, hello, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_far_viewer_sees_whole_pictures_and_its_view_ends_with_its_token() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
+    let scene = Scene::start().await;
+    let (hub, token) = (&scene.hub, &scene.token);
 
-    let (mut viewer, welcome) = Dialer::new(&hub).welcomed(&token, "fridge").await;
-    assert_eq!((welcome.version, welcome.camera, welcome.name.as_str()), (1, camera, "fridge"));
+    let (mut viewer, welcome) = Dialer::new(hub).welcomed(token, "fridge").await;
+    assert_eq!((welcome.version, welcome.camera, welcome.name.as_str()), (1, scene.camera, "fridge"));
     let mut frames = Vec::new();
     while frames.len() < 10 {
         let (header, jpeg) = viewer.frame().await;
@@ -59,9 +58,7 @@ async fn a_far_viewer_sees_whole_pictures_and_its_view_ends_with_its_token() {
         listed.into_inner().viewers.is_empty().then_some(())
     })
     .await;
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

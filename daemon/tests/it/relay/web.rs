@@ -18,7 +18,7 @@ use rustls::{
 };
 use web_transport_quinn::{RecvStream, SendStream, Session, SessionError, proto::ConnectRequest};
 
-use super::viewers;
+use super::{Scene, viewers};
 use crate::support::{Dialer, Hub, hello, simulated, until};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -174,18 +174,16 @@ async fn a_page_watches_over_webtransport_with_a_pass_and_a_pinned_certificate()
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_viewer_gets_the_size_and_rate_it_wished_and_others_do_not() {
-    let hub = Hub::start().await;
-    let (camera, key) = hub.add_named("fridge").await;
-    let token = hub.token("far", pb::Role::Viewer).await;
-    let (stop, task) = simulated(&hub, camera, key, |_| {});
-    let dialer = Dialer::new(&hub);
-    let (mut whole, _) = dialer.welcomed(&token, "fridge").await;
+    let scene = Scene::start().await;
+    let (hub, token) = (&scene.hub, &scene.token);
+    let dialer = Dialer::new(hub);
+    let (mut whole, _) = dialer.welcomed(token, "fridge").await;
     let (camera_size, jpeg) = {
         let (header, jpeg) = whole.frame().await;
         ((header.width, header.height), jpeg)
     };
     let wish = Wish { rate: Rate::from_tenths(50), width: Some(camera_size.0 - 1), height: None };
-    let mut small = dialer.with_hello(larder_proto::wire::relay::Hello { wish, ..hello(&token, "fridge") }).await;
+    let mut small = dialer.with_hello(larder_proto::wire::relay::Hello { wish, ..hello(token, "fridge") }).await;
     let (header, small_jpeg) = small.frame().await;
     assert!(header.is_scaled && small_jpeg.len() < jpeg.len());
     assert_eq!((header.width, header.height), (camera_size.0 / 2, camera_size.1 / 2));
@@ -201,13 +199,11 @@ async fn a_viewer_gets_the_size_and_rate_it_wished_and_others_do_not() {
     assert!(took >= 2_700_000, "5 a second, and not {took} us for 15");
     assert!(!whole.frame().await.0.is_scaled);
     let limited =
-        until("the limits to be listed", || async { viewers(&hub).await.into_iter().find_map(|viewer| viewer.limits) })
+        until("the limits to be listed", || async { viewers(hub).await.into_iter().find_map(|viewer| viewer.limits) })
             .await;
     assert_eq!((limited.fps, limited.width, limited.by_line), (Some(5.0), wish.width.map(u32::from), false));
 
     small.say(&ViewerMessage::Wish(Wish::default())).await;
     while small.frame().await.0.is_scaled {}
-    stop.cancel();
-    task.await.unwrap();
-    hub.stop().await;
+    scene.stop().await;
 }
