@@ -50,6 +50,15 @@ async fn why_a_camera_is_offline_is_known_until_it_comes_back() {
     drop(publisher);
     topic.set_offline_reason("nothing came for too long");
     assert_eq!(topic.snapshot().offline_reason, "nothing came for too long");
+    let (older, newer) = (topic.publisher(SessionInfo::default()), topic.publisher(SessionInfo::default()));
+    older.end("it was replaced");
+    assert_eq!(topic.snapshot().offline_reason, "", "the newer one stands");
+    newer.end("the camera closed the connection");
+    let seen = topic.snapshot();
+    assert_eq!(
+        (seen.presence.presence, seen.offline_reason.as_str()),
+        (Presence::Offline, "the camera closed the connection")
+    );
 }
 
 #[tokio::test]

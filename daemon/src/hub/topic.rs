@@ -347,6 +347,25 @@ impl Publisher {
         self.topic.refused(reason);
     }
 
+    /// Makes the camera offline and says, for people, why, unless another session took over.
+    pub fn end(&self, reason: impl ToString) {
+        self.leave(Some(reason.to_string()));
+    }
+
+    fn leave(&self, reason: Option<String>) {
+        {
+            let mut state = self.topic.state();
+            if state.generation != self.generation {
+                return;
+            }
+            state.connected = false;
+            if let Some(reason) = reason {
+                state.offline_reason = reason;
+            }
+        }
+        self.topic.judge_presence();
+    }
+
     /// Whether this session still holds the topic.
     pub fn is_current(&self) -> bool {
         self.topic.state().generation == self.generation
@@ -355,13 +374,6 @@ impl Publisher {
 
 impl Drop for Publisher {
     fn drop(&mut self) {
-        {
-            let mut state = self.topic.state();
-            if state.generation != self.generation {
-                return;
-            }
-            state.connected = false;
-        }
-        self.topic.judge_presence();
+        self.leave(None);
     }
 }

@@ -220,7 +220,7 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     let writer = Writer { stream: write_half, outgoing, queued, pings: pings.clone() };
     let (finish, finished) = oneshot::channel();
     let mut writing = pin!(writer.run(welcome(shared, &wanted), shared.config.ping_interval(), finished));
-    let intake = Intake::new(Arc::clone(shared), Arc::clone(&topic), publisher);
+    let intake = Intake::new(Arc::clone(shared), topic, publisher);
     let parts = Parts { camera, boot: hello.boot, incoming, outbox, pings, intake, place, key, wanted, changes };
     let mut reader = Reader::new(Arc::clone(shared), read_half, stranger.buffer, parts);
     let (ended, is_writing) = tokio::select! {
@@ -230,8 +230,7 @@ async fn serve(stranger: Stranger, proven: Proven, peer: SocketAddr, shared: &Ar
     };
     let counts = reader.counts();
     // The camera is offline from here on; the farewell takes nobody's time.
-    let mut rest = reader.into_stream();
-    topic.set_offline_reason(&ended);
+    let mut rest = reader.end(&ended);
     let bye = ended.bye();
     if is_writing && finish.send(bye).is_ok() {
         let farewell = async {

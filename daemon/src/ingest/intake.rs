@@ -51,6 +51,11 @@ impl Intake {
         self.count
     }
 
+    /// The session is over: the camera is offline, and why is known.
+    pub(super) fn end(&self, ended: &Ended) {
+        self.publisher.end(ended);
+    }
+
     /// Learns of the camera's clock from a message that is no picture.
     pub(super) fn learn(&mut self, t_us: u64) {
         self.follow_clock();

@@ -78,7 +78,8 @@ impl Reader {
     }
 
     /// Gives the camera's place and topic up, and the socket back.
-    pub(super) fn into_stream(self) -> OwnedReadHalf {
+    pub(super) fn end(self, ended: &Ended) -> OwnedReadHalf {
+        self.parts.intake.end(ended);
         self.stream
     }
 

@@ -12,12 +12,7 @@ use super::super::{
     reader::MESSAGES,
     registry::{Outbox, Place},
 };
-use crate::{
-    bucket::Bucket,
-    cameras::Source,
-    hub::{SessionInfo, Topic},
-    secrets,
-};
+use crate::{bucket::Bucket, cameras::Source, hub::SessionInfo, secrets};
 
 /// What the hub knew of a camera when its stream began; it ends when this changes.
 #[derive(Clone, PartialEq)]
@@ -37,7 +32,6 @@ impl Known {
 /// A stream that stands.
 pub(super) struct Session {
     shared: Arc<Shared>,
-    topic: Arc<Topic>,
     pub(super) intake: Intake,
     place: Place,
     known: Known,
@@ -65,10 +59,10 @@ impl Session {
         let source = known.source.name();
         tracing::info!(camera.id = %camera, camera.address = peer, camera.source = source, "a board is connected");
         metrics::gauge!("larder_camera_sessions").increment(1.0);
-        let intake = Intake::new(Arc::clone(shared), Arc::clone(&topic), publisher);
+        let intake = Intake::new(Arc::clone(shared), topic, publisher);
         let (most, refill) = MESSAGES;
         let (began, turns) = (Instant::now(), Bucket::new(most, refill));
-        Self { shared: Arc::clone(shared), topic, intake, place, known, changes, peer, began, turns, bytes: 0 }
+        Self { shared: Arc::clone(shared), intake, place, known, changes, peer, began, turns, bytes: 0 }
     }
 
     /// Comes back when the stream must end, and why. Cancel safe.
@@ -111,9 +105,7 @@ impl Session {
             session.frames = self.intake.count(), session.bytes = self.bytes,
             session.seconds = self.began.elapsed().as_secs(), "a board's session ended"
         );
-        // With it goes the right to publish, and that is when the camera is offline.
-        drop(self.intake);
-        self.topic.set_offline_reason(ended);
+        self.intake.end(ended);
     }
 
     fn outdated(&self) -> Option<ByeReason> {
