@@ -295,7 +295,7 @@ impl From<AlarmDelivery> for DeliveryView {
 
 pub(super) async fn deliveries(hub: &Hub, args: DeliveriesArgs, out: &mut Out) -> Result<(), Failure> {
     let alarm = args.alarm.unwrap_or_default();
-    let deliveries = pages::up_to(args.limit, async |page_size, page_token| {
+    let deliveries = pages::up_to(args.limit.max(1), async |page_size, page_token| {
         let request = ListAlarmDeliveriesRequest { alarm: alarm.clone(), page_size, page_token };
         let page = hub.alarms().list_alarm_deliveries(quick(request)).await?.into_inner();
         Ok((page.deliveries, page.next_page_token))

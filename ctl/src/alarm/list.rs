@@ -55,7 +55,7 @@ pub(super) async fn acknowledge(hub: &Hub, alarm: String, out: &mut Out) -> Resu
 
 /// The newest alarms, raised ones first; no page after one with an alarm that is meant.
 async fn newest(hub: &Hub, limit: usize, is_meant: impl Fn(&AlarmView) -> bool) -> Result<Vec<AlarmView>, Failure> {
-    let alarms = pages::up_to(limit, async |page_size, page_token| {
+    let alarms = pages::up_to(limit.max(1), async |page_size, page_token| {
         let request = ListAlarmsRequest { page_size, page_token, ..Default::default() };
         let page = hub.alarms().list_alarms(quick(request)).await?.into_inner();
         let views: Vec<_> = page.alarms.into_iter().map(AlarmView::from).collect();
