@@ -13,7 +13,7 @@ LARDERCTL = os.environ.get("LARDERCTL", "target/debug/larderctl")
 LISTENERS = ["http.address", "http.https_address", "grpc.address", "camera_link.address", "thermometers.address"]
 LISTENERS += ["relay.address"]
 # The daemon's first start makes a database cluster.
-START_SECONDS = 90
+PATIENCE_SECONDS = 90
 
 
 class Hub:
@@ -48,15 +48,25 @@ class Hub:
         self.folder.cleanup()
 
     def _wait(self):
-        end = time.monotonic() + START_SECONDS
-        while True:
+        def ready():
             try:
                 status = self.ctl("status")
-                if all(part["ready"] for part in status["parts"]):
-                    return {listener["name"]: listener["address"] for listener in status["listeners"]}
             except subprocess.CalledProcessError as error:
                 if self.daemon.poll() is not None:
                     raise RuntimeError("larderd ended while starting") from error
-            if time.monotonic() > end:
-                raise RuntimeError("larderd is not up")
-            time.sleep(0.1)
+                return None
+            return status if all(part["ready"] for part in status["parts"]) else None
+
+        return {listener["name"]: listener["address"] for listener in until("larderd", ready)["listeners"]}
+
+
+def until(what, ask):
+    """Asks until the answer is true."""
+    end = time.monotonic() + PATIENCE_SECONDS
+    while True:
+        answer = ask()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise RuntimeError(f"waited for {what}")
+        time.sleep(0.1)
