@@ -17,19 +17,24 @@ WEB_BUILT := web/dist/index.html
 WEB_SOURCES := $(shell find web proto/larder -type f -not -path 'web/node_modules/*' -not -path 'web/dist/*' \
 	-not -path 'web/src/gen/*' -not -path 'web/e2e/*' 2>/dev/null)
 
-.PHONY: help run test build web fmt lint doc bench fuzz firmware-test moq-tree clean tools-run tools-test tools-fuzz
+.PHONY: help run test check build web fmt lint doc bench fuzz firmware-test moq-tree interface-baseline clean \
+	tools-run tools-test tools-fuzz
 
 help: ## Show this list
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-13s %s\n", $$1, $$2 }'
 
-run: tools-run build ## Try Larder: a hub with a simulated camera, until Ctrl-C
-	@exec $(TARGET)/release/larderctl demo $(if $(strip $(ARGS)),-- $(ARGS))
+run: tools-run $(WEB_BUILT) ## Try Larder: a hub with a simulated camera, until Ctrl-C
+	cargo build --profile demo --locked -p larder-daemon -p larder-ctl --bins
+	@exec $(TARGET)/demo/larderctl demo $(if $(strip $(ARGS)),-- $(ARGS))
 
 test: tools-test ## Everything that must hold: formatting, lints, docs, licences, all tests
-	@exec .ci/test
+	@exec .ci/test all
+
+check: tools-test ## What can be known without a hub, in minutes: formatting, lints, unit tests
+	@exec .ci/test quick
 
 build: $(WEB_BUILT) ## Build the release binaries with the web UI in them
-	cargo build --release --locked --workspace
+	cargo build --release --locked -p larder-daemon -p larder-ctl --bins
 
 web: $(WEB_BUILT) ## Build the web UI
 
@@ -38,16 +43,17 @@ fmt: $(WEB_INSTALLED) ## Format everything
 	cd web && npm run --silent format
 
 lint: $(WEB_INSTALLED) ## Lint everything
-	cargo clippy --workspace --all-targets --locked -- -D warnings
-	cd web && npm run --silent lint && npm run --silent check
+	cargo clippy --workspace --all-targets --all-features --locked -- -D warnings
+	cd web && npm run --silent interface && npm run --silent lint && npm run --silent check
 
 doc: ## Build the documentation of all modules
-	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --locked
+	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 
 bench: tools-run build ## Measure the hub on this machine (about twelve minutes): see BENCHMARKS.md
 	@$(TARGET)/release/larderctl bench fanout
 	@$(TARGET)/release/larderctl bench ingest
 	@$(TARGET)/release/larderctl bench playlist
+	@$(TARGET)/release/larderctl bench deletion
 	@$(TARGET)/release/larderctl bench temperatures
 	@$(TARGET)/release/larderctl bench relay
 
@@ -56,7 +62,7 @@ fuzz: tools-fuzz ## Look for inputs that break a decoder, a minute for each; ARG
 
 firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa code, against the real hub
 	@$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware
-	cargo build --workspace --locked
+	cargo build --workspace --all-features --locked
 	@LARDERD=$(abspath $(TARGET))/debug/larderd LARDERCTL=$(abspath $(TARGET))/debug/larderctl \
 		$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware link
 
@@ -67,6 +73,9 @@ moq-tree: build ## Carry a camera over a tree of three stock moq-relays on this 
 	cargo build --release --locked -p larder-daemon --example moq_watch
 	@PATH="$(abspath $(TARGET))/tools/bin:$(abspath $(TARGET))/release:$(abspath $(TARGET))/release/examples:$$PATH" \
 		docs/moq-tree
+
+interface-baseline: $(WEB_INSTALLED) ## Take the gRPC interface of today as what later changes must not break
+	cd web && npx buf build ../proto -o ../proto/baseline.binpb
 
 clean: ## Remove what was built; recordings in ./var stay
 	cargo clean

@@ -8,6 +8,7 @@ use crate::{
     Failure, Out, alarm, bench, camera,
     client::Hub,
     demo::{self, DemoArgs},
+    job,
     login::{self, LoginArgs},
     profile::{self, Profiles},
     recording, sensor, simulate, system,
@@ -56,6 +57,9 @@ pub enum Command {
     /// Alarms: what is wrong, what is watched and who is told
     #[command(subcommand)]
     Alarm(alarm::Command),
+    /// Long work that the hub does by itself: list, watch and cancel it
+    #[command(subcommand)]
+    Job(job::Command),
     /// Who watches live
     #[command(subcommand)]
     Viewer(viewer::Command),
@@ -98,25 +102,26 @@ pub enum Command {
 ///
 /// The command failed; [`Failure`] says why.
 pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
-    // The largest are boxed, so that the others are small.
+    // The large ones are boxed, so that the others are small.
     match cli.command {
         Command::Completions { shell } => completions(shell, out),
         Command::Profile(command) => profile::run(command, out),
         Command::Version => system::version(&cli.target, out).await,
         Command::Status => system::status(&hub(&cli.target).await?, out).await,
         Command::Camera(camera::Command::Simulate(args)) if !args.needs_hub() => {
-            simulate::execute(*args, None, out, stop).await
+            Box::pin(simulate::execute(*args, None, out, stop)).await
         }
         Command::Camera(camera::Command::Trace(args)) => trace::run(args, out, stop).await,
         Command::Camera(command) => Box::pin(camera::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::View(args) => Box::pin(view::run(args, &cli.target, out, stop)).await,
-        Command::Recording(command) => recording::run(&hub(&cli.target).await?, command, out).await,
+        Command::Recording(command) => Box::pin(recording::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::Sensor(sensor::Command::Simulate(args)) if !args.needs_hub() => {
             sensor::simulate::execute(*args, None, out, stop).await
         }
-        Command::Sensor(command) => sensor::run(&hub(&cli.target).await?, command, out, stop).await,
-        Command::Temperature(command) => temperature::run(&hub(&cli.target).await?, command, out, stop).await,
-        Command::Alarm(command) => alarm::run(&hub(&cli.target).await?, command, out, stop).await,
+        Command::Sensor(command) => Box::pin(sensor::run(&hub(&cli.target).await?, command, out, stop)).await,
+        Command::Temperature(command) => Box::pin(temperature::run(&hub(&cli.target).await?, command, out, stop)).await,
+        Command::Alarm(command) => Box::pin(alarm::run(&hub(&cli.target).await?, command, out, stop)).await,
+        Command::Job(command) => Box::pin(job::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::Viewer(command) => viewer::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => Box::pin(demo::run(args, &cli.target, out, stop)).await,

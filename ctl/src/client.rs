@@ -5,9 +5,9 @@ use std::{error::Error, sync::Arc, time::Duration};
 use hyper_util::rt::TokioIo;
 use larder_proto::pb::{
     access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
-    camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
-    system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
-    viewer_service_client::ViewerServiceClient,
+    camera_service_client::CameraServiceClient, job_service_client::JobServiceClient,
+    recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
+    temperature_service_client::TemperatureServiceClient, viewer_service_client::ViewerServiceClient,
 };
 use tonic::{
     Request, Status,
@@ -100,6 +100,11 @@ impl Hub {
     /// Alarms.
     pub fn alarms(&self) -> AlarmServiceClient<Authenticated> {
         AlarmServiceClient::new(self.channel.clone())
+    }
+
+    /// Long work that it does by itself.
+    pub fn jobs(&self) -> JobServiceClient<Authenticated> {
+        JobServiceClient::new(self.channel.clone())
     }
 
     /// The hub itself.

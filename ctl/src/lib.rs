@@ -21,6 +21,7 @@ pub mod demo;
 pub mod dial;
 pub mod failure;
 pub mod fetch;
+pub mod job;
 pub mod login;
 pub mod output;
 mod pages;

@@ -15,6 +15,16 @@ impl Progress {
         Self::like(out, u64::try_from(steps).unwrap_or(u64::MAX), "{spinner} [{bar:30}] {pos}/{len} {msg}")
     }
 
+    /// A bar of many, whose number is told later.
+    pub(crate) fn of_count(out: &Out) -> Self {
+        Self::like(out, 0, "{spinner} [{bar:30}] {human_pos} of {human_len}, {eta} left  {wide_msg}")
+    }
+
+    /// So many there are.
+    pub(crate) fn of(&self, whole: u64) {
+        self.0.set_length(whole);
+    }
+
     /// A bar of something large, in percent.
     pub(crate) fn of_whole(out: &Out, whole: u64) -> Self {
         Self::like(out, whole, "{spinner} [{bar:30}] {percent:>3} % {msg}")

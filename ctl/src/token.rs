@@ -12,7 +12,7 @@ use serde::Serialize;
 use crate::{
     Failure, Out,
     client::{Hub, quick},
-    units, when,
+    pages, units, when,
 };
 
 /// What `larderctl token` can do.
@@ -106,8 +106,12 @@ pub fn role_name(role: Role) -> &'static str {
 pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failure> {
     match command {
         Command::List => {
-            let tokens = hub.access().list_tokens(quick(ListTokensRequest {})).await?.into_inner().tokens;
-            list(&tokens.into_iter().map(View::from).collect::<Vec<_>>(), out)
+            let tokens = pages::all(async |page_size, page_token| {
+                let request = ListTokensRequest { page_size, page_token };
+                let page = hub.access().list_tokens(quick(request)).await?.into_inner();
+                Ok((page.tokens, page.next_page_token))
+            });
+            list(&tokens.await?.into_iter().map(View::from).collect::<Vec<_>>(), out)
         }
         Command::Create { name, role, valid_for } => {
             let request =

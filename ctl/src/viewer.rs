@@ -136,7 +136,7 @@ pub async fn if_allowed(hub: &Hub) -> Result<Option<Vec<View>>, Failure> {
 
 async fn all(hub: &Hub, camera: String) -> Result<Vec<View>, Failure> {
     let viewers = pages::all(async |page_size: i32, page_token| {
-        let request = ListViewersRequest { camera: camera.clone(), page_size: page_size.unsigned_abs(), page_token };
+        let request = ListViewersRequest { camera: camera.clone(), page_size, page_token };
         let answer = hub.viewers().list_viewers(quick(request)).await?.into_inner();
         Ok((answer.viewers, answer.next_page_token))
     });

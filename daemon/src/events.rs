@@ -1,6 +1,7 @@
 //! What happens in the hub, told to whoever watches. Nothing is kept: a slow reader is told how many it missed.
 
 use jiff::Timestamp;
+pub use larder_proto::pb::EventKind as Kind;
 use larder_proto::wire::CameraId;
 use tokio::sync::broadcast::{self, error::RecvError};
 
@@ -8,50 +9,6 @@ use crate::clock::Clock;
 
 /// Enough for a burst (every camera changing at once) without holding memory.
 const BACKLOG: usize = 256;
-
-/// Which kind of event; the names on the wire are a contract.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-#[expect(missing_docs, reason = "the wire name says it")]
-pub enum Kind {
-    CameraOnline,
-    CameraOffline,
-    CameraStalled,
-    CameraChanged,
-    CameraRefused,
-    SensorChanged,
-    RecordingStarted,
-    RecordingEnded,
-    RecordingFailed,
-    DiskFull,
-    DatabaseLost,
-    DatabaseBack,
-    ClockStepped,
-    AlarmRaised,
-    AlarmCleared,
-}
-
-impl Kind {
-    /// The name on the wire.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::CameraOnline => "camera.online",
-            Self::CameraOffline => "camera.offline",
-            Self::CameraStalled => "camera.stalled",
-            Self::CameraChanged => "camera.changed",
-            Self::CameraRefused => "camera.refused",
-            Self::SensorChanged => "sensor.changed",
-            Self::RecordingStarted => "recording.started",
-            Self::RecordingEnded => "recording.ended",
-            Self::RecordingFailed => "recording.failed",
-            Self::DiskFull => "disk.full",
-            Self::DatabaseLost => "database.lost",
-            Self::DatabaseBack => "database.back",
-            Self::ClockStepped => "clock.stepped",
-            Self::AlarmRaised => "alarm.raised",
-            Self::AlarmCleared => "alarm.cleared",
-        }
-    }
-}
 
 /// Something that happened.
 #[derive(Clone, Debug)]

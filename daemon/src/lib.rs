@@ -16,6 +16,7 @@ pub mod home_assistant;
 pub mod http;
 pub mod hub;
 pub mod ingest;
+pub mod jobs;
 #[cfg(feature = "moq")]
 pub mod moq;
 pub mod mqtt;
@@ -34,5 +35,7 @@ pub mod secrets;
 pub mod system;
 pub mod tasks;
 pub mod temperatures;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
 pub mod trust;
 pub mod viewers;

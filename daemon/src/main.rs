@@ -82,21 +82,19 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_installed| anyhow::anyhow!("another TLS provider is installed already"))?;
+    if let Some(Command::Migrate) = args.command {
+        return migrate(&config);
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
-    let code = runtime.block_on(async {
-        match args.command {
-            Some(Command::Migrate) => migrate(&config).await,
-            None => serve(config).await,
-        }
-    });
+    let code = runtime.block_on(serve(config));
     // What overran the grace period is dropped here instead of being waited for.
     runtime.shutdown_timeout(Duration::from_secs(1));
     code
 }
 
-async fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
-    let applied = larder_daemon::app::migrate(config).await?;
+fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
+    let applied = larder_daemon::app::migrate(config)?;
     match applied.as_slice() {
         [] => tracing::info!("the schema is up to date"),
         names => tracing::info!(db.migrations = names.join(", "), "the schema was brought up to date"),

@@ -8,6 +8,5 @@ export default defineConfig({
     hookTimeout: 180_000,
     testTimeout: 120_000,
     fileParallelism: false,
-    bail: 1,
   },
 });

@@ -4,10 +4,14 @@ use std::{io::Read as _, path::PathBuf};
 
 use clap::{Args, Subcommand};
 use jiff::Timestamp;
-use larder_proto::pb::{
-    AlarmChannel, AlarmDelivery, CreateAlarmChannelRequest, DeleteAlarmChannelRequest, ListAlarmChannelsRequest,
-    ListAlarmDeliveriesRequest, TestAlarmChannelRequest, UpdateAlarmChannelRequest,
-    alarm_channel::{Email, MqttTopic, Ntfy, Target, Webhook},
+use larder_proto::{
+    Words as _,
+    pb::{
+        AlarmChannel, AlarmDelivery, AlarmDeliveryState, AlarmOccasion, CreateAlarmChannelRequest,
+        DeleteAlarmChannelRequest, ListAlarmChannelsRequest, ListAlarmDeliveriesRequest, TestAlarmChannelRequest,
+        UpdateAlarmChannelRequest,
+        alarm_channel::{Email, MqttTopic, Ntfy, Target, Webhook},
+    },
 };
 use prost_types::FieldMask;
 use serde::Serialize;
@@ -285,8 +289,8 @@ impl From<AlarmDelivery> for DeliveryView {
             next_attempt_at: when::from_wire(delivery.next_attempt_at.as_ref()),
             alarm_id: delivery.alarm_id,
             channel: delivery.channel_name,
-            occasion: delivery.occasion,
-            state: delivery.state,
+            occasion: AlarmOccasion::word_of(delivery.occasion),
+            state: AlarmDeliveryState::word_of(delivery.state),
             attempts: delivery.attempts,
             error: delivery.error,
         }

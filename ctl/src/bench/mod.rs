@@ -5,6 +5,7 @@
 //! is a process too. `BENCHMARKS.md` explains the method and holds figures.
 
 mod camera;
+mod deletion;
 mod fanout;
 mod floor;
 mod fragments;
@@ -38,6 +39,8 @@ pub enum Command {
     Ingest(ingest::IngestArgs),
     /// Playlists of an hour, a day and the live edge out of a year of recordings
     Playlist(playlist::PlaylistArgs),
+    /// A hundred thousand recordings deleted: how long it takes, and how long others wait meanwhile
+    Deletion(deletion::DeletionArgs),
     /// Graphs of an hour up to all of it out of ten years of temperatures
     Temperatures(temperatures::TemperaturesArgs),
     /// A far viewer on lines that are thin, lossy, long or cut, beside MJPEG; CPU a frame beside QUIC alone
@@ -70,6 +73,7 @@ pub async fn run(command: Command, out: &mut Out, stop: CancellationToken) -> Re
         Command::Fanout(args) => fanout::run(args, out, &stop).await,
         Command::Ingest(args) => ingest::run(args, out, &stop).await,
         Command::Playlist(args) => playlist::run(args, out, &stop).await,
+        Command::Deletion(args) => deletion::run(args, out, &stop).await,
         Command::Temperatures(args) => temperatures::run(args, out, &stop).await,
         Command::Soak(args) => soak::run(args, out, &stop).await,
         Command::Relay(args) => relay::run(args, out, &stop).await,

@@ -9,16 +9,16 @@ use clap::{Args, Subcommand};
 use larder_proto::pb::{
     CreatePlayUrlRequest, DeleteRecordingsRequest, GetRecordingRequest, GetTimelineRequest, ListRecordingsRequest,
     PinRangeRequest, StartRecordingRequest, StopRecordingRequest, UnpinRequest,
-    delete_recordings_request::{CameraRange, What},
+    delete_recordings_request::{CameraRange, RecordingIds, What},
 };
+use tokio_util::sync::CancellationToken;
 
 use crate::{
     Failure, Out, camera,
-    client::{Hub, long, quick},
-    pages,
+    client::{Hub, quick},
+    job, pages,
     target::Target,
-    units::{self, show_bytes},
-    when,
+    units, when,
 };
 
 pub use range::{OptionalRange, RequiredRange};
@@ -102,6 +102,9 @@ pub struct DeleteArgs {
     /// Do not ask
     #[arg(long, short)]
     pub yes: bool,
+    /// Do not wait until it is done: the hub goes on by itself
+    #[arg(long)]
+    pub no_wait: bool,
     /// Which time.
     #[command(flatten)]
     pub range: OptionalRange,
@@ -112,7 +115,7 @@ pub struct DeleteArgs {
 /// # Errors
 ///
 /// The hub refuses or goes away.
-pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failure> {
+pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
     match command {
         Command::List { camera, range, limit } => list(hub, camera, range, limit, out).await,
         Command::Show { id } => {
@@ -141,7 +144,7 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out) -> Result<(), Failu
             hub.recordings().unpin(quick(UnpinRequest { id })).await?;
             out.done("unpinned; retention may delete it now")
         }
-        Command::Delete(args) => delete(hub, args, out).await,
+        Command::Delete(args) => delete(hub, args, out, &stop).await,
     }
 }
 
@@ -193,8 +196,7 @@ async fn play_url(
     valid_for: Duration,
     out: &mut Out,
 ) -> Result<(), Failure> {
-    let valid_seconds = u32::try_from(valid_for.as_secs()).unwrap_or(u32::MAX);
-    let request = CreatePlayUrlRequest { camera, range: range.wire(out)?, valid_seconds };
+    let request = CreatePlayUrlRequest { camera, range: range.wire(out)?, valid_for: Some(units::to_wire(valid_for)) };
     let answer = hub.recordings().create_play_url(quick(request)).await?.into_inner();
     let expires_at = when::from_wire(answer.expires_at.as_ref());
     let view = view::PlayUrlView { path: answer.path, urls: answer.urls, expires_at };
@@ -220,7 +222,7 @@ fn nearest<'a>(urls: &'a [String], target: &Target) -> Option<&'a String> {
     urls.iter().find(on_host).or_else(|| urls.first())
 }
 
-async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failure> {
+async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out, stop: &CancellationToken) -> Result<(), Failure> {
     let (question, what) = match args.range.wire(out)? {
         Some(range) => {
             let shown = range::show(&range, out);
@@ -233,7 +235,7 @@ async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failur
             )
         }
         None if args.what.parse::<uuid::Uuid>().is_ok() => {
-            (format!("Delete recording {}?", args.what), What::RecordingId(args.what))
+            (format!("Delete recording {}?", args.what), What::Recordings(RecordingIds { ids: vec![args.what] }))
         }
         None => {
             return Err(Failure::Usage(format!(
@@ -243,14 +245,18 @@ async fn delete(hub: &Hub, args: DeleteArgs, out: &mut Out) -> Result<(), Failur
         }
     };
     out.confirm(&question, args.yes)?;
-    let working = out.working("deleting files");
     let request = DeleteRecordingsRequest { what: Some(what) };
-    let answer = hub.recordings().delete_recordings(long(request)).await?.into_inner();
-    drop(working);
-    let view = view::DeletedView { segments: answer.segments, bytes: answer.bytes };
-    out.one(&view, |out| {
-        out.line(&format!("deleted {}, {}", units::show_count(view.segments, "segment"), show_bytes(view.bytes)))
-    })
+    let answer = hub.recordings().delete_recordings(quick(request)).await?.into_inner();
+    let id = answer.job.as_ref().map(|job| job.id.clone());
+    let mut job = answer.job.map(job::View::from);
+    if let Some(id) = id.filter(|_| !args.no_wait) {
+        match job::follow(hub, &id, out, stop, |_, _| Ok(())).await? {
+            Some(finished) => job = Some(finished),
+            None => out.note(&format!("The hub goes on with it: larderctl job watch {id}, larderctl job cancel {id}")),
+        }
+    }
+    let view = view::DeletedView { segments: answer.segments, bytes: answer.bytes, job };
+    view::deleted(&view, out)
 }
 
 #[cfg(test)]

@@ -3,11 +3,14 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use jiff::Timestamp;
-use larder_proto::pb::{Pin, Recording, Timeline};
+use larder_proto::{
+    Words as _,
+    pb::{EndReason, GapReason, Pin, Recording, Timeline},
+};
 use serde::Serialize;
 
 use crate::{
-    Failure, Out,
+    Failure, Out, job,
     units::{show_bytes, show_count, show_duration},
     when,
 };
@@ -85,8 +88,24 @@ pub(super) struct PlayUrlView {
 /// What was deleted, for programs.
 #[derive(Serialize)]
 pub(super) struct DeletedView {
-    pub(super) segments: u32,
+    pub(super) segments: u64,
     pub(super) bytes: u64,
+    /// Absent when there was nothing to delete.
+    pub(super) job: Option<job::View>,
+}
+
+/// Says what was deleted, or is being deleted.
+pub(super) fn deleted(view: &DeletedView, out: &mut Out) -> Result<(), Failure> {
+    let finished = view.job.as_ref().filter(|job| job.finished_at.is_some());
+    finished.map_or(Ok(()), job::check)?;
+    out.one(view, |out| {
+        let what = format!("{}, {}", show_count(view.segments, "segment"), show_bytes(view.bytes));
+        match &view.job {
+            None => out.line("nothing was recorded then"),
+            Some(_) if finished.is_some() => out.line(&format!("deleted {what}")),
+            Some(job) => out.line(&format!("deleting {what}: larderctl job watch {}", job.id)),
+        }
+    })
 }
 
 impl RecordingView {
@@ -99,7 +118,7 @@ impl RecordingView {
             camera_id: recording.camera_id,
             started_at: when::from_wire(recording.started_at.as_ref()),
             ended_at: when::from_wire(recording.ended_at.as_ref()),
-            end_reason: recording.end_reason,
+            end_reason: EndReason::word_of(recording.end_reason),
             width: size.width,
             height: size.height,
             size_bytes: recording.size_bytes,
@@ -123,7 +142,7 @@ impl From<Timeline> for TimelineView {
         let gaps = timeline.gaps.into_iter().map(|gap| GapView {
             started_at: when::from_wire(gap.started_at.as_ref()),
             ended_at: when::from_wire(gap.ended_at.as_ref()),
-            reason: gap.reason,
+            reason: GapReason::word_of(gap.reason),
         });
         Self {
             camera_id: timeline.camera_id,
@@ -274,7 +293,7 @@ mod tests {
             camera_id: "6f8a".into(),
             started_at: at(0),
             ended_at: ended.then(|| at(90)).flatten(),
-            end_reason: if ended { "camera_offline".into() } else { String::new() },
+            end_reason: if ended { EndReason::CameraOffline } else { EndReason::Unspecified }.into(),
             size: Some(FrameSize { width: 640, height: 480 }),
             size_bytes: 123_456_789,
             segments: 90,
@@ -294,8 +313,8 @@ mod tests {
                 Span { recording_id: "run-2".into(), started_at: at(10), ended_at: at(120), size_bytes: 90_000_000 },
             ],
             gaps: vec![
-                Gap { started_at: at(0), ended_at: at(10), reason: "camera_offline".into() },
-                Gap { started_at: at(120), ended_at: None, reason: "hub_down".into() },
+                Gap { started_at: at(0), ended_at: at(10), reason: GapReason::CameraOffline.into() },
+                Gap { started_at: at(120), ended_at: None, reason: GapReason::HubDown.into() },
             ],
             pins: vec![Pin {
                 id: "pin-1".into(),

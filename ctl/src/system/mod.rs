@@ -6,9 +6,15 @@ mod status;
 
 use std::collections::BTreeMap;
 
-use clap::Args;
+use clap::{
+    Args,
+    builder::{PossibleValuesParser, TypedValueParser},
+};
 use jiff::Timestamp;
-use larder_proto::pb::{Event, GetVersionRequest, ListCamerasRequest, WatchEventsRequest};
+use larder_proto::{
+    Words as _,
+    pb::{Event, EventKind, GetVersionRequest, ListCamerasRequest, WatchEventsRequest},
+};
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 use tonic::Code;
@@ -59,15 +65,22 @@ pub async fn version(target: &TargetArgs, out: &mut Out) -> Result<(), Failure> 
 /// Which events to tell.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EventsArgs {
-    /// Only these kinds, for example camera.offline; may be repeated
-    #[arg(long = "kind", value_name = "KIND")]
-    pub kinds: Vec<String>,
+    /// Only these kinds, for example camera_offline; may be repeated
+    #[arg(long = "kind", value_name = "KIND", value_parser = event_kinds())]
+    pub kinds: Vec<EventKind>,
+}
+
+/// Every kind of event, by its word.
+fn event_kinds() -> impl TypedValueParser<Value = EventKind> {
+    let words = (1..).map_while(|number| EventKind::try_from(number).ok()).map(EventKind::word);
+    PossibleValuesParser::new(words.map(clap::builder::PossibleValue::new))
+        .map(|word| EventKind::from_word(&word).unwrap_or_default())
 }
 
 #[derive(Serialize)]
 struct EventView<'a> {
     at: Option<Timestamp>,
-    kind: &'a str,
+    kind: String,
     camera_id: Option<&'a str>,
     message: &'a str,
     missed: u64,
@@ -79,7 +92,11 @@ struct EventView<'a> {
 ///
 /// The hub cannot be reached, refuses, or goes away.
 pub async fn events(hub: &Hub, args: EventsArgs, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
-    let mut stream = hub.system().watch_events(WatchEventsRequest { kinds: args.kinds }).await?.into_inner();
+    let mut stream = hub
+        .system()
+        .watch_events(WatchEventsRequest { kinds: args.kinds.into_iter().map(i32::from).collect() })
+        .await?
+        .into_inner();
     let mut names = Names::default();
     loop {
         let event = tokio::select! {
@@ -93,7 +110,7 @@ pub async fn events(hub: &Hub, args: EventsArgs, out: &mut Out, stop: Cancellati
         if out.is_json() {
             out.json_line(&EventView {
                 at: when::from_wire(event.at.as_ref()),
-                kind: &event.kind,
+                kind: event.kind().word(),
                 camera_id: Some(event.camera_id.as_str()).filter(|id| !id.is_empty()),
                 message: &event.message,
                 missed: event.missed,
@@ -109,7 +126,7 @@ fn event_line(event: &Event, camera: &str, out: &Out) -> String {
     let at = when::from_wire(event.at.as_ref()).map(|at| when::show(at, out.zone())).unwrap_or_default();
     let missed =
         if event.missed > 0 { format!(" ({} events before it were missed)", event.missed) } else { String::new() };
-    format!("{at}  {:<18}  {camera:<12}  {}{missed}", event.kind, event.message)
+    format!("{at}  {:<18}  {camera:<12}  {}{missed}", event.kind().word(), event.message)
 }
 
 /// Cameras' names by id, asked for when an unknown id comes.

@@ -25,6 +25,7 @@ use super::{
 };
 use crate::{
     db::{self, Change, Db},
+    named::ByName,
     outcome::{Kind, Refusal, chain},
     repeats, secrets,
     tasks::Tasks,
@@ -204,8 +205,8 @@ impl Accounts {
         Ok((token, secret))
     }
 
-    pub(super) async fn tokens(&self) -> Result<Vec<Token>, Error> {
-        Ok(self.0.store.tokens().await?)
+    pub(super) async fn tokens(&self) -> Result<ByName<Token>, Error> {
+        Ok(self.0.store.tokens().await?.into_iter().map(Arc::new).collect())
     }
 
     pub(super) async fn revoke_token(&self, id_or_name: &str) -> Result<(), Error> {

@@ -95,6 +95,11 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.RecordingService/PinRange", OPERATOR),
     ("/larder.v1.RecordingService/Unpin", OPERATOR),
     ("/larder.v1.RecordingService/DeleteRecordings", OPERATOR),
+    // Their titles name recordings and channels.
+    ("/larder.v1.JobService/ListJobs", OPERATOR),
+    ("/larder.v1.JobService/GetJob", OPERATOR),
+    ("/larder.v1.JobService/WatchJobs", OPERATOR),
+    ("/larder.v1.JobService/CancelJob", OPERATOR),
     ("/larder.v1.SystemService/GetStatus", VIEWER),
     ("/larder.v1.SystemService/GetVersion", VIEWER),
     ("/larder.v1.SystemService/WatchEvents", VIEWER),

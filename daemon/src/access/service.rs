@@ -13,6 +13,7 @@ use super::{
 };
 use crate::{
     outcome::{Kind, Refusal},
+    pb_page::{self, List},
     pb_time::timestamp,
 };
 
@@ -114,12 +115,19 @@ impl AccessService for Service {
         refuse(wrong)?;
         let role = role.unwrap_or(Role::Viewer);
         let (made, secret) = self.accounts.create_token(name, role, valid_for).await.map_err(Refusal::from)?;
-        Ok(Response::new(pb::CreateTokenResponse { token: Some(token(made)), secret: secret.into_text() }))
+        Ok(Response::new(pb::CreateTokenResponse { token: Some(token(&made)), secret: secret.into_text() }))
     }
 
-    async fn list_tokens(&self, _: Request<pb::ListTokensRequest>) -> Result<Response<pb::ListTokensResponse>, Status> {
-        let tokens = self.accounts.tokens().await.map_err(Refusal::from)?;
-        Ok(Response::new(pb::ListTokensResponse { tokens: tokens.into_iter().map(token).collect() }))
+    async fn list_tokens(
+        &self,
+        request: Request<pb::ListTokensRequest>,
+    ) -> Result<Response<pb::ListTokensResponse>, Status> {
+        let request = request.get_ref();
+        let all = self.accounts.tokens().await.map_err(Refusal::from)?;
+        let (page, next_page_token) =
+            pb_page::by_name(List("tokens"), &all.all(), request.page_size, &request.page_token)?;
+        let tokens = page.iter().map(|known| token(known)).collect();
+        Ok(Response::new(pb::ListTokensResponse { tokens, next_page_token }))
     }
 
     async fn revoke_token(
@@ -191,10 +199,10 @@ fn identity(name: String, role: Role) -> pb::Identity {
     pb::Identity { name, role: pb::Role::from(role).into() }
 }
 
-fn token(token: Token) -> pb::Token {
+fn token(token: &Token) -> pb::Token {
     pb::Token {
         id: token.id.to_string(),
-        name: token.name,
+        name: token.name.clone(),
         role: pb::Role::from(token.role).into(),
         created_at: Some(timestamp(token.created_at)),
         expires_at: token.expires_at.map(timestamp),

@@ -8,7 +8,10 @@ use super::{
     Role, SecretHash,
     directory::{Identity, Kind, Loaded},
 };
-use crate::db::{Db, Error};
+use crate::{
+    db::{Db, Error},
+    named::Named,
+};
 
 /// What a session is called that a sign-in code made before there was a user.
 const NO_USER: &str = "sign-in link";
@@ -33,6 +36,12 @@ pub(super) struct Token {
     pub(super) created_at: Timestamp,
     pub(super) expires_at: Option<Timestamp>,
     pub(super) last_used_at: Option<Timestamp>,
+}
+
+impl Named for Token {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 impl Store {
@@ -146,7 +155,7 @@ impl Store {
     /// All tokens, by name.
     pub(super) async fn tokens(&self) -> Result<Vec<Token>, Error> {
         let client = self.0.client().await?;
-        client.query("SELECT * FROM tokens ORDER BY name", &[]).await?.iter().map(token).collect()
+        client.query("SELECT * FROM tokens", &[]).await?.iter().map(token).collect()
     }
 
     /// Removes the token of this id, or else of this name; its name, or `None` when there is none.

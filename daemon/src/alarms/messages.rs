@@ -11,6 +11,7 @@ use super::{
 };
 use crate::{
     outcome::Refusal,
+    pb_page::List,
     pb_time::{duration, timestamp},
 };
 
@@ -89,6 +90,8 @@ pub(super) fn alarm(alarm: &Alarm) -> pb::Alarm {
     }
 }
 
+const LIST: List = List("alarms");
+
 /// The last alarm of a page. It stays right when alarms come and go.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct After {
@@ -104,16 +107,13 @@ impl After {
 
     pub(super) fn token(self) -> String {
         let kind = if self.is_over { "over" } else { "raised" };
-        format!("{kind}:{}:{}", self.raised_at.as_microsecond(), self.id)
+        LIST.token(format_args!("{kind}:{}:{}", self.raised_at.as_microsecond(), self.id))
     }
 
     /// From a page token; an empty one is `None`.
     pub(super) fn parse(token: &str) -> Result<Option<Self>, Refusal> {
-        if token.is_empty() {
-            return Ok(None);
-        }
-        let parsed = || {
-            let mut parts = token.splitn(3, ':');
+        LIST.after(token, |last| {
+            let mut parts = last.splitn(3, ':');
             let is_over = match parts.next()? {
                 "over" => true,
                 "raised" => false,
@@ -122,8 +122,7 @@ impl After {
             let raised_at = Timestamp::from_microsecond(parts.next()?.parse().ok()?).ok()?;
             let id: Uuid = parts.next()?.parse().ok()?;
             Some(Self { is_over, raised_at, id: AlarmId(id) })
-        };
-        parsed().map(Some).ok_or_else(|| Refusal::field("page_token", "is none of this hub's"))
+        })
     }
 }
 
@@ -139,6 +138,7 @@ mod tests {
         }
         assert_eq!(After::parse("").unwrap(), None);
         for wrong in ["x", "over:", "over:1:2", "gone:0:00000000-0000-0000-0000-000000000000"] {
+            assert!(After::parse(&LIST.token(wrong)).is_err(), "{wrong}");
             assert!(After::parse(wrong).is_err(), "{wrong}");
         }
     }

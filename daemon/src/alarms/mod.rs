@@ -202,6 +202,9 @@ pub enum Error {
     /// The database failed.
     #[error(transparent)]
     Database(#[from] db::Error),
+    /// Deliveries can't be read or dropped.
+    #[error(transparent)]
+    Deliveries(#[from] db::jobs::Error),
 }
 
 impl From<Error> for Refusal {
@@ -213,6 +216,7 @@ impl From<Error> for Refusal {
             Error::Secret(error) => return Self::internal(error),
             Error::Fields(fields) => return Self::fields(fields),
             Error::Database(error) => return error.into(),
+            Error::Deliveries(error) => return error.into(),
         };
         Self::new(kind, error.to_string())
     }

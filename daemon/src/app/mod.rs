@@ -30,7 +30,7 @@ use crate::{
     certs::{self, Certs},
     clock::Clock,
     config::Config,
-    db::Db,
+    db::{self, Db, jobs::Jobs},
     events::Events,
     http::listen,
     hub::Hub,
@@ -86,17 +86,21 @@ struct Doors<'a> {
     state: &'a Path,
     hub: &'a Hub,
     directory: &'a Directory,
-    temperatures: &'a Temperatures,
     clock: &'a Clock,
 }
 
 impl Doors<'_> {
-    async fn open(&self, events: &Events, tasks: &Tasks) -> anyhow::Result<(Ingest, Thermometer)> {
+    async fn open(
+        &self,
+        temperatures: &Temperatures,
+        events: &Events,
+        tasks: &Tasks,
+    ) -> anyhow::Result<(Ingest, Thermometer)> {
         let cameras: Arc<dyn ingest::Cameras> = Arc::new(self.directory.clone());
         let thermometer = thermometer::start(
             &self.config.thermometers,
             thermometer::Deps {
-                temperatures: self.temperatures.clone(),
+                temperatures: temperatures.clone(),
                 cameras: Arc::clone(&cameras),
                 clock: self.clock.clone(),
                 tasks: tasks.clone(),
@@ -130,6 +134,13 @@ fn watched(clock: &Clock, events: &Events, tasks: &Tasks) -> (Hub, Viewers) {
     tasks.spawn_until_stop(repeats::of_the_process().clone().tell_counts());
     tasks.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
     (hub, viewers)
+}
+
+/// Long work, and who does it; alarms bring theirs.
+fn jobs(db: &Db, clock: &Clock, recordings: &recordings::Store, recorder: &Recorder) -> Jobs {
+    let jobs = Jobs::new(db.clone(), clock.clone());
+    jobs.register(Arc::new(recordings::Deleting::new(recordings.clone(), Arc::new(recorder.clone()))));
+    jobs
 }
 
 /// Places that are taken before anything slow starts, so that a taken port is told at once.
@@ -191,18 +202,13 @@ impl App {
             },
         )
         .await?;
+        let jobs = jobs(&db, &clock, &recordings, &recorder);
+        let tellers = Tellers { config: &config, db: &db, jobs: &jobs, key: &hub_key, clock: &clock, tasks: &watchers };
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
-        let tellers = Tellers { config: &config, db: &db, key: &hub_key, clock: &clock, tasks: &watchers };
         let (alarms, channels, mqtt) = tellers.start(&events, watched).await?;
-        let doors = Doors {
-            config: &config,
-            state: &state,
-            hub: &hub,
-            directory: &directory,
-            temperatures: &temperatures,
-            clock: &clock,
-        };
-        let (ingest, thermometer) = doors.open(&events, &sources).await?;
+        jobs.run(&watchers);
+        let doors = Doors { config: &config, state: &state, hub: &hub, directory: &directory, clock: &clock };
+        let (ingest, thermometer) = doors.open(&temperatures, &events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
         let shared = Shared {
@@ -222,7 +228,7 @@ impl App {
             watchers: watchers.clone(),
             background: background.clone(),
         };
-        let built = Built { camera_store, accounts, temperatures, alarms, channels, mqtt, ingest, recorder, db };
+        let built = Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;
@@ -258,7 +264,7 @@ impl App {
         }
         // Before the background, which carries the database's connections: these have last rows to write.
         if !self.watchers.stop(left(4)).await {
-            overran.push("alarms");
+            overran.push("alarms and jobs");
         }
         if !self.background.stop(left(3)).await {
             overran.push("background work");
@@ -334,18 +340,14 @@ impl Addresses {
     }
 }
 
-/// Brings the schema up to date; returns what was applied.
+/// Brings the schema up to date and ends; the names of what was applied. Not within a runtime.
 ///
 /// # Errors
 /// When there is no usable database.
-pub async fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
+pub fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
     let state = config.state();
     let _lock = prepare_state(&state)?;
-    let tasks = Tasks::new();
-    let (db, applied) = Db::start_and_migrate(&config.database, &state, Events::new(Clock::new()), &tasks).await?;
-    tasks.stop(GRACE).await;
-    db.close(GRACE).await;
-    Ok(applied)
+    Ok(db::migrate_and_end(&config.database, &state)?)
 }
 
 /// Makes the state folder and locks it: two hubs on one would overwrite each other.

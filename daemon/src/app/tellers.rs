@@ -4,7 +4,7 @@ use crate::{
     alarms::{self, Alarms, Channels, channels},
     clock::Clock,
     config::Config,
-    db::Db,
+    db::{Db, jobs::Jobs},
     events::Events,
     home_assistant, mqtt,
     secrets::HubKey,
@@ -18,6 +18,7 @@ pub(super) type Told = (Alarms, Channels, Option<mqtt::Client>);
 pub(super) struct Tellers<'a> {
     pub(super) config: &'a Config,
     pub(super) db: &'a Db,
+    pub(super) jobs: &'a Jobs,
     pub(super) key: &'a HubKey,
     pub(super) clock: &'a Clock,
     pub(super) tasks: &'a Tasks,
@@ -29,6 +30,7 @@ impl Tellers<'_> {
         let mqtt = mqtt::Client::start(&self.config.mqtt, self.tasks)?;
         let deps = channels::Deps {
             db: self.db.clone(),
+            jobs: self.jobs.clone(),
             hub_key: self.key.clone(),
             clock: self.clock.clone(),
             tasks: self.tasks.clone(),

@@ -72,7 +72,8 @@ pub(super) fn sensors(built: &Built) -> Arc<dyn Fn() -> Vec<SensorNow> + Send + 
 
 /// Sets the gauges of what is so at this moment.
 pub(super) fn measure(shared: &Shared, built: &Built, parts: Parts) -> Arc<dyn Fn() + Send + Sync> {
-    let (db, recorder, certs) = (built.db.clone(), built.recorder.clone(), shared.certs.clone());
+    let (db, jobs) = (built.db.clone(), built.jobs.clone());
+    let (recorder, certs) = (built.recorder.clone(), shared.certs.clone());
     let groups = [
         ("sources", shared.sources.clone()),
         ("servers", shared.servers.clone()),
@@ -95,6 +96,7 @@ pub(super) fn measure(shared: &Shared, built: &Built, parts: Parts) -> Arc<dyn F
         gauge!("larder_database_connections", "state" => "in_use").set(number(usage.in_use));
         gauge!("larder_database_connections", "state" => "idle").set(number(usage.idle));
         gauge!("larder_database_waiting").set(number(usage.waiting));
+        jobs.measure();
         let status = recorder.status();
         for (group, tasks) in &groups {
             gauge!("larder_tasks", "group" => *group).set(number(tasks.count()));

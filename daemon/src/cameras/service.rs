@@ -17,7 +17,7 @@ use crate::{
     hub::Hub,
     ingest::{ControlError, Ingest},
     outcome::{Kind, Refusal},
-    pb_page,
+    pb_page::{self, List},
     pb_time::duration,
     recorder::Recorder,
 };
@@ -169,7 +169,8 @@ impl CameraService for Service {
     ) -> Result<Response<pb::ListCamerasResponse>, Status> {
         let request = request.get_ref();
         let all = self.0.directory.all();
-        let (cameras, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
+        let (cameras, next_page_token) =
+            pb_page::by_name(List("cameras"), &all, request.page_size, &request.page_token)?;
         let cameras = cameras.iter().map(|camera| self.message(camera)).collect();
         Ok(Response::new(pb::ListCamerasResponse { cameras, next_page_token }))
     }

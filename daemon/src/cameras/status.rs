@@ -70,7 +70,7 @@ pub(super) fn status(snapshot: Snapshot) -> pb::CameraStatus {
         viewers: snapshot.viewers,
         recording: snapshot.recording,
         recording_lag: snapshot.recording_lag.map(duration),
-        round_trip_us: snapshot.round_trip.map_or(0, |trip| u64::try_from(trip.as_micros()).unwrap_or(u64::MAX)),
+        round_trip: snapshot.round_trip.map(duration),
     }
 }
 
@@ -88,7 +88,7 @@ fn telemetry(received_at: Timestamp, telemetry: &Telemetry) -> pb::Telemetry {
         frames_sent: telemetry.frames_sent,
         frames_dropped: telemetry.frames_dropped,
         frames_corrupt: telemetry.frames_corrupt,
-        longest_send_stall_ms: u32::try_from(telemetry.longest_send_stall.as_millis()).unwrap_or(u32::MAX),
+        longest_send_stall: Some(duration(telemetry.longest_send_stall)),
         reconnects: telemetry.reconnects,
         reset_reason: telemetry.reset_reason.name().to_owned(),
         sensors: telemetry

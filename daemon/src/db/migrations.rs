@@ -1,11 +1,16 @@
 //! The schema, forward only: a landed file is never edited.
 
-use refinery::{Migration, Runner};
+use refinery::{Migration, Report, Runner};
 use thiserror::Error;
 use tokio_postgres::Client;
 
 /// Two hubs on one database migrate one after the other; the number is ours alone.
 const LOCK: i64 = 0x4c41_5244;
+
+/// A migration may take long, and wait for another hub's.
+const PATIENCE: &str = "SET statement_timeout = 0";
+const LOCKING: &str = "SELECT pg_advisory_lock($1)";
+const UNLOCKING: &str = "SELECT pg_advisory_unlock($1)";
 
 const FILES: &[(&str, &str)] = &[
     ("V1__cameras", include_str!("../../migrations/0001_cameras.sql")),
@@ -14,6 +19,7 @@ const FILES: &[(&str, &str)] = &[
     ("V4__temperatures", include_str!("../../migrations/0004_temperatures.sql")),
     ("V5__alarms", include_str!("../../migrations/0005_alarms.sql")),
     ("V6__camera_sources", include_str!("../../migrations/0006_camera_sources.sql")),
+    ("V7__jobs", include_str!("../../migrations/0007_jobs.sql")),
 ];
 
 /// Why the schema can't be brought up to date.
@@ -33,19 +39,33 @@ pub enum MigrateError {
 /// When a migration fails (each is one transaction, so nothing is left half done), or the database is newer than
 /// this program.
 pub async fn migrate(client: &mut Client) -> Result<Vec<String>, MigrateError> {
-    // A migration may take long, and wait for another hub's.
-    client.batch_execute("SET statement_timeout = 0").await?;
-    client.query_one("SELECT pg_advisory_lock($1)", &[&LOCK]).await?;
-    let migrated = run(client).await;
-    client.query_one("SELECT pg_advisory_unlock($1)", &[&LOCK]).await?;
-    migrated
+    client.batch_execute(PATIENCE).await?;
+    client.query_one(LOCKING, &[&LOCK]).await?;
+    let migrated = match runner() {
+        Ok(runner) => runner.run_async(client).await,
+        Err(error) => Err(error),
+    };
+    client.query_one(UNLOCKING, &[&LOCK]).await?;
+    Ok(applied(&migrated?))
 }
 
-async fn run(client: &mut Client) -> Result<Vec<String>, MigrateError> {
-    let mut migrations = Vec::with_capacity(FILES.len());
-    for (name, sql) in FILES {
-        migrations.push(Migration::unapplied(name, sql)?);
-    }
-    let report = Runner::new(&migrations).run_async(client).await?;
-    Ok(report.applied_migrations().iter().map(ToString::to_string).collect())
+/// As [`migrate`], for `larderd migrate`, which has no runtime. It panics within one.
+///
+/// # Errors
+/// As [`migrate`].
+pub fn migrate_blocking(client: &mut postgres::Client) -> Result<Vec<String>, MigrateError> {
+    client.batch_execute(PATIENCE)?;
+    client.query_one(LOCKING, &[&LOCK])?;
+    let migrated = runner().and_then(|runner| runner.run(client));
+    client.query_one(UNLOCKING, &[&LOCK])?;
+    Ok(applied(&migrated?))
+}
+
+fn runner() -> Result<Runner, refinery::Error> {
+    let migrations = FILES.iter().map(|(name, sql)| Migration::unapplied(name, sql));
+    Ok(Runner::new(&migrations.collect::<Result<Vec<_>, _>>()?))
+}
+
+fn applied(report: &Report) -> Vec<String> {
+    report.applied_migrations().iter().map(ToString::to_string).collect()
 }

@@ -15,7 +15,7 @@ use crate::{
     outcome::chain,
 };
 
-const CHANNELS: &[&str] = &["cameras", "access", "sensors", "alarms"];
+const CHANNELS: &[&str] = &["cameras", "access", "sensors", "alarms", "jobs"];
 const FIRST_RETRY: Duration = Duration::from_millis(200);
 const LAST_RETRY: Duration = Duration::from_secs(2);
 /// How often the server is asked whether it is there: one that hangs, or whose network is gone, says nothing.

@@ -21,7 +21,7 @@ use super::{
     cluster::{self, Cluster},
     config::require_tls_beyond_this_machine,
     connections::Connections,
-    migrate, notices,
+    migrate, migrate_blocking, notices,
 };
 use crate::{
     events::Events,
@@ -35,6 +35,8 @@ pub(super) const WAIT: Duration = Duration::from_secs(5);
 /// How long the start waits for a server: longer than a cluster's recovery (seconds) and than a server that boots
 /// beside the hub.
 const START_WAIT: Duration = Duration::from_secs(60);
+/// Given to the hub's own cluster to end after [`migrate_and_end`].
+const GRACE: Duration = Duration::from_secs(20);
 /// More than all channels in one burst; a reader that lags reloads whole.
 const CHANGES: usize = 64;
 
@@ -139,6 +141,9 @@ pub enum StartError {
     /// No answer within the time.
     #[error("no database answers; set database.url, or start the server")]
     Unreachable(#[source] Error),
+    /// There is no runtime to start the cluster in.
+    #[error("starting the async runtime")]
+    Runtime(#[source] std::io::Error),
     /// The schema can't be brought up to date.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
@@ -179,36 +184,16 @@ impl Db {
     /// # Errors
     /// When there is no usable database within a minute.
     pub async fn start(config: &Config, state: &Path, events: Events, tasks: &Tasks) -> Result<Self, StartError> {
-        let (db, applied) = Self::start_and_migrate(config, state, events, tasks).await?;
-        if !applied.is_empty() {
-            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
-        }
-        Ok(db)
-    }
-
-    /// As [`Db::start`], and tells which migrations were applied.
-    ///
-    /// # Errors
-    /// As [`Db::start`].
-    pub async fn start_and_migrate(
-        config: &Config,
-        state: &Path,
-        events: Events,
-        tasks: &Tasks,
-    ) -> Result<(Self, Vec<String>), StartError> {
-        let (server, cluster) = match &config.url {
-            Some(url) => (url.parse().map_err(StartError::Url)?, None),
-            None => {
-                let cluster = Cluster::start(state, config.bin_dir.as_deref(), tasks).await?;
-                (cluster.connection(), Some(Arc::new(cluster)))
-            }
-        };
-        let (db, server) = Self::reach(config, server, cluster, tasks)?;
+        let (server, cluster) = server(config, state, tasks).await?;
+        let (db, server) = Self::reach(config, server, cluster.map(Arc::new), tasks)?;
         let mut client = db.first_client().await.map_err(StartError::Unreachable)?;
         let applied = migrate(&mut client).await?;
         let tls = tls(config)?;
         tasks.spawn_until_stop(notices::run(server, tls, db.told.clone(), events));
-        Ok((db, applied))
+        if !applied.is_empty() {
+            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
+        }
+        Ok(db)
     }
 
     fn reach(
@@ -217,8 +202,6 @@ impl Db {
         cluster: Option<Arc<Cluster>>,
         tasks: &Tasks,
     ) -> Result<(Self, tokio_postgres::Config), StartError> {
-        require_tls_beyond_this_machine(&mut server);
-        server.application_name("larderd").connect_timeout(WAIT);
         server.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let told = Told::new();
@@ -289,6 +272,48 @@ impl Db {
             None => true,
         }
     }
+}
+
+/// How the server is reached, and the hub's own cluster when it runs one.
+async fn server(
+    config: &Config,
+    state: &Path,
+    tasks: &Tasks,
+) -> Result<(tokio_postgres::Config, Option<Cluster>), StartError> {
+    let (mut server, cluster) = match &config.url {
+        Some(url) => (url.parse().map_err(StartError::Url)?, None),
+        None => {
+            let cluster = Cluster::start(state, config.bin_dir.as_deref(), tasks).await?;
+            (cluster.connection(), Some(cluster))
+        }
+    };
+    require_tls_beyond_this_machine(&mut server);
+    server.application_name("larderd").connect_timeout(WAIT);
+    Ok((server, cluster))
+}
+
+/// Brings the schema up to date and ends: what `larderd migrate` does, without a runtime of its caller's. The names of
+/// what was applied.
+///
+/// # Errors
+/// When there is no usable database, or a migration fails.
+pub fn migrate_and_end(config: &Config, state: &Path) -> Result<Vec<String>, StartError> {
+    // The hub's own cluster is a child process that is waited for.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
+    let tasks = Tasks::new();
+    let (server, cluster) = runtime.block_on(server(config, state, &tasks))?;
+    let unreachable = |error: tokio_postgres::Error| StartError::Unreachable(error.into());
+    let applied = tls(config).and_then(|tls| {
+        let mut client = postgres::Config::from(server).connect(tls).map_err(unreachable)?;
+        Ok(migrate_blocking(&mut client)?)
+    });
+    runtime.block_on(async {
+        tasks.stop(GRACE).await;
+        if let Some(cluster) = cluster {
+            cluster.stop(GRACE).await;
+        }
+    });
+    applied
 }
 
 fn tls(config: &Config) -> Result<MakeRustlsConnect, StartError> {

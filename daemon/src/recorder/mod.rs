@@ -55,11 +55,12 @@ pub use wish::{Mode, Wanted};
 
 use crate::{
     clock::Clock,
+    db::jobs::Failed,
     events::Events,
     hub::Hub,
-    outcome::{Kind, Refusal},
+    outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Store, StoredSegment},
+    recordings::{Commands, Store},
     tasks::Tasks,
 };
 use camera::{CameraTask, State};
@@ -313,16 +314,15 @@ impl Recorder {
         Ok(handle.state.clone())
     }
 
-    /// Deletes segments: rows are marked, files unlinked, rows removed. What is still being written or pinned stays;
+    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. What is still being written or pinned stays;
     /// whatever is left undone is finished later.
     ///
     /// # Errors
     /// When the disk or the database fails.
-    pub async fn delete(&self, segments: Vec<StoredSegment>) -> Result<Deleted, DeleteError> {
+    pub async fn delete(&self, segments: &[i64]) -> Result<Deleted, DeleteError> {
         let shared = &self.0.shared;
         let _upkeep = shared.upkeep.lock().await;
-        let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
-        let marked = shared.store.mark_deleting(&ids).await?;
+        let marked = shared.store.mark_deleting(segments).await?;
         retention::delete(shared, marked).await
     }
 
@@ -431,8 +431,9 @@ impl Commands for Recorder {
         Ok(self.stop_manual(camera).await?)
     }
 
-    async fn delete(&self, segments: Vec<StoredSegment>) -> Result<(), Refusal> {
-        Self::delete(self, segments).await.map(drop).map_err(Refusal::from)
+    async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {
+        let deleted = Self::delete(self, segments).await.map_err(|error| Failed::now(chain(&error)))?;
+        Ok(deleted.segments)
     }
 }
 

@@ -8,13 +8,14 @@ use uuid::Uuid;
 
 use super::{LONGEST_PLAYLIST, Position, RunId};
 pub(super) use crate::pb_time::range;
-use crate::{clock::from_us, outcome::Refusal};
+use crate::{clock::from_us, outcome::Refusal, pb_page::List};
 
 /// The longest range of one timeline.
 const LONGEST_TIMELINE: SignedDuration = SignedDuration::from_hours(32 * 24);
 const LONGEST_NOTE: usize = 200;
-const DEFAULT_VALID: u32 = 3600;
-const VALID: std::ops::RangeInclusive<u32> = 60..=86_400;
+const DEFAULT_VALID: SignedDuration = SignedDuration::from_hours(1);
+const VALID: std::ops::RangeInclusive<SignedDuration> = SignedDuration::from_mins(1)..=SignedDuration::from_hours(24);
+const LIST: List = List("recordings");
 
 /// A timeline's range.
 pub(super) fn timeline_range(wanted: Option<&pb::TimeRange>) -> Result<Range<Timestamp>, Refusal> {
@@ -34,13 +35,12 @@ fn no_longer_than(range: Range<Timestamp>, most: SignedDuration) -> Result<Range
 }
 
 /// How long a play URL is valid.
-pub(super) fn valid_for(seconds: u32) -> Result<SignedDuration, Refusal> {
-    let seconds = if seconds == 0 { DEFAULT_VALID } else { seconds };
-    if !VALID.contains(&seconds) {
-        let why = format!("{seconds} is not within {} to {}", VALID.start(), VALID.end());
-        return Err(Refusal::field("valid_seconds", why));
+pub(super) fn valid_for(wanted: Option<prost_types::Duration>) -> Result<SignedDuration, Refusal> {
+    let wanted = wanted.map_or(DEFAULT_VALID, |wanted| SignedDuration::from_secs(wanted.seconds));
+    if !VALID.contains(&wanted) {
+        return Err(Refusal::field("valid_for", "is not a minute at least and a day at most"));
     }
-    Ok(SignedDuration::from_secs(seconds.into()))
+    Ok(wanted)
 }
 
 /// A note's length.
@@ -59,19 +59,16 @@ pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Refusal> {
 
 /// The token of the page behind a position.
 pub(super) fn token_of(position: Position) -> String {
-    format!("{}_{}", position.started_at.as_microsecond(), position.run.0.simple())
+    LIST.token(format_args!("{}_{}", position.started_at.as_microsecond(), position.run.0.simple()))
 }
 
 /// The position of a token; an empty one is the first page.
 pub(super) fn position(token: &str) -> Result<Option<Position>, Refusal> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let parsed = token.split_once('_').and_then(|(micros, run)| {
+    LIST.after(token, |last| {
+        let (micros, run) = last.split_once('_')?;
         let started_at = from_us(micros.parse().ok()?);
         Some(Position { started_at, run: RunId(Uuid::try_parse(run).ok()?) })
-    });
-    parsed.map(Some).ok_or_else(|| Refusal::field("page_token", format!("{token:?} was not given out here")))
+    })
 }
 
 #[cfg(test)]
@@ -101,9 +98,11 @@ mod tests {
 
     #[test]
     fn sizes_have_their_limits() {
-        assert_eq!(valid_for(0).unwrap(), SignedDuration::from_hours(1));
-        assert_eq!(field_of(valid_for(59)), "valid_seconds");
-        assert_eq!(field_of(valid_for(86_401)), "valid_seconds");
+        let seconds = |seconds| Some(prost_types::Duration { seconds, nanos: 0 });
+        assert_eq!(valid_for(None).unwrap(), SignedDuration::from_hours(1));
+        for wrong in [i64::MIN, 0, 59, 86_401, i64::MAX] {
+            assert_eq!(field_of(valid_for(seconds(wrong))), "valid_for", "{wrong}");
+        }
         assert!(note(&"ä".repeat(200)).is_ok());
         assert_eq!(field_of(note(&"ä".repeat(201))), "note");
     }
@@ -115,6 +114,7 @@ mod tests {
         assert_eq!(position("").unwrap(), None);
         for token in ["x", "1_x", "_"] {
             assert_eq!(field_of(position(token)), "page_token", "{token}");
+            assert_eq!(field_of(position(&LIST.token(token))), "page_token", "{token}");
         }
     }
 }

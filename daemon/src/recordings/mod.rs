@@ -5,6 +5,7 @@
 //! reason.
 
 mod ask;
+mod deletion;
 mod index;
 mod messages;
 mod service;
@@ -19,6 +20,7 @@ use jiff::{SignedDuration, Timestamp};
 use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
+pub use deletion::{Deleting, Deletion};
 pub use index::{Fragment, FragmentIndex, IndexError};
 pub use service::{Commands, Parts, Service};
 pub use store::{Ordinals, PinError, Played, Position, RemovedRun, RunSummary, Stamp, Store, StoredSegment};

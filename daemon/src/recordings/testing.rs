@@ -17,6 +17,7 @@ use crate::{
     secrets::HubKey,
     tasks::Tasks,
     temperatures::{self, Temperatures},
+    testing,
 };
 
 pub(crate) struct Bench {
@@ -32,6 +33,7 @@ impl Bench {
         let folder = tempfile::tempdir().expect("a temporary folder");
         // The user who runs PostgreSQL has to get in.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).expect("its own folder");
+        testing::prepare_cluster(folder.path());
         let tasks = Tasks::new();
         let events = Events::new(Clock::new());
         let db = Db::start(&Config::default(), folder.path(), events, &tasks).await.expect("a database");

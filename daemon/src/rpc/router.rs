@@ -11,6 +11,7 @@ use larder_proto::pb::{
     access_service_server::{AccessService, AccessServiceServer},
     alarm_service_server::{AlarmService, AlarmServiceServer},
     camera_service_server::{CameraService, CameraServiceServer},
+    job_service_server::{JobService, JobServiceServer},
     recording_service_server::{RecordingService, RecordingServiceServer},
     system_service_server::{SystemService, SystemServiceServer},
     temperature_service_server::{TemperatureService, TemperatureServiceServer},
@@ -37,11 +38,12 @@ const SIGN_IN_BYTES: usize = 8 * 1024;
 /// What is served.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is the service of its name")]
-pub struct Services<C, R, T, L, S, A, V> {
+pub struct Services<C, R, T, L, J, S, A, V> {
     pub cameras: C,
     pub recordings: R,
     pub temperatures: T,
     pub alarms: L,
+    pub jobs: J,
     pub system: S,
     pub access: A,
     pub viewers: V,
@@ -53,8 +55,8 @@ pub struct Services<C, R, T, L, S, A, V> {
 ///
 /// # Errors
 /// When the descriptors that were compiled in can't be read.
-pub async fn router<C, R, T, L, S, A, V>(
-    services: Services<C, R, T, L, S, A, V>,
+pub async fn router<C, R, T, L, J, S, A, V>(
+    services: Services<C, R, T, L, J, S, A, V>,
     config: &Config,
     access: Access,
     tasks: &Tasks,
@@ -64,6 +66,7 @@ where
     R: RecordingService,
     T: TemperatureService,
     L: AlarmService,
+    J: JobService,
     S: SystemService,
     A: AccessService,
     V: ViewerService,
@@ -73,6 +76,7 @@ where
     health.set_serving::<RecordingServiceServer<R>>().await;
     health.set_serving::<TemperatureServiceServer<T>>().await;
     health.set_serving::<AlarmServiceServer<L>>().await;
+    health.set_serving::<JobServiceServer<J>>().await;
     health.set_serving::<SystemServiceServer<S>>().await;
     health.set_serving::<AccessServiceServer<A>>().await;
     health.set_serving::<ViewerServiceServer<V>>().await;
@@ -96,6 +100,7 @@ where
         .add_service(recordings)
         .add_service(temperatures)
         .add_service(AlarmServiceServer::new(services.alarms).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(JobServiceServer::new(services.jobs).max_decoding_message_size(REQUEST_BYTES))
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(ViewerServiceServer::new(services.viewers).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));

@@ -15,8 +15,9 @@ use crate::{
     access::Caller,
     cameras::Directory,
     clock::Clock,
-    events::Events,
+    events::{Events, Kind},
     hub::{Hub, Presence},
+    outcome::Refusal,
     parts,
     pb_time::{duration, timestamp},
     recorder::Recorder,
@@ -113,15 +114,17 @@ impl SystemService for Service {
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let caller = Caller::of_rpc(&request)?.clone();
-        let kinds = request.into_inner().kinds;
+        let kinds: Vec<Kind> = request.get_ref().kinds().collect();
+        if kinds.contains(&Kind::Unspecified) {
+            return Err(Refusal::field("kinds", "holds one that this hub does not know").into());
+        }
         let watch = self.0.events.watch();
         let events = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
         let wanted = events.filter_map(move |(event, missed)| {
-            let kind = event.kind.name();
-            let wanted = kinds.is_empty() || kinds.iter().any(|wanted| wanted == kind);
+            let wanted = kinds.is_empty() || kinds.contains(&event.kind);
             let message = pb::Event {
                 at: Some(timestamp(event.at)),
-                kind: kind.to_owned(),
+                kind: event.kind.into(),
                 camera_id: event.camera.map(|camera| camera.to_string()).unwrap_or_default(),
                 message: event.message,
                 missed,

@@ -16,7 +16,7 @@ use crate::{
     clock::Clock,
     events::{Events, Kind as EventKind},
     outcome::Refusal,
-    pb_page,
+    pb_page::{self, List},
 };
 
 /// What the service commands.
@@ -123,7 +123,8 @@ impl TemperatureService for Service {
     ) -> Result<Response<pb::ListSensorsResponse>, Status> {
         let request = request.get_ref();
         let all = self.0.temperatures.all();
-        let (sensors, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
+        let (sensors, next_page_token) =
+            pb_page::by_name(List("sensors"), &all, request.page_size, &request.page_token)?;
         let sensors = sensors.iter().map(|sensor| self.message(sensor)).collect();
         Ok(Response::new(pb::ListSensorsResponse { sensors, next_page_token }))
     }

@@ -12,7 +12,7 @@ use crate::{
     cameras::{Camera, Directory},
     clock::Clock,
     outcome::{Kind, Refusal},
-    pb_page,
+    pb_page::{self, List},
     pb_time::{duration, timestamp},
 };
 
@@ -36,6 +36,8 @@ pub struct Parts {
     pub details: PassDetails,
 }
 
+const LIST: List = List("viewers");
+
 /// `ViewerService`.
 #[derive(Clone)]
 pub struct Service(Arc<Parts>);
@@ -52,17 +54,14 @@ impl Service {
     }
 
     fn list(&self, request: &pb::ListViewersRequest) -> Result<pb::ListViewersResponse, Refusal> {
-        let size = usize::from(pb_page::size(i32::try_from(request.page_size).unwrap_or(i32::MAX))?);
-        let after = match request.page_token.as_str() {
-            "" => 0,
-            token => token.parse().map_err(|_wrong| Refusal::field("page_token", "is none of this list"))?,
-        };
+        let size = usize::from(pb_page::size(request.page_size)?);
+        let after = LIST.after(&request.page_token, |number| number.parse().ok())?.unwrap_or(0);
         let only = if request.camera.is_empty() { None } else { Some(self.find(&request.camera)?.id) };
         let wanted = |one: &Snapshot| one.number > after && only.is_none_or(|only| one.entry.camera == only);
         let mut rest = self.0.viewers.all().into_iter().filter(wanted);
         let page: Vec<_> = rest.by_ref().take(size).collect();
         // The token is the last one's number: it stays right when some come and go.
-        let next = rest.next().and(page.last()).map(|last| last.number.to_string());
+        let next = rest.next().and(page.last()).map(|last| LIST.token(last.number));
         let viewers = page.into_iter().map(|one| self.message(one)).collect();
         Ok(pb::ListViewersResponse { viewers, next_page_token: next.unwrap_or_default() })
     }
@@ -105,7 +104,7 @@ impl Service {
         let details = &self.0.details;
         Ok(pb::Pass {
             pass: pass.into_text(),
-            expire_time: Some(timestamp(expires)),
+            expires_at: Some(timestamp(expires)),
             port: details.relay.port().into(),
             certificate_hashes: (details.certificate_hashes)().into_iter().map(|hash| hash.to_vec()).collect(),
         })

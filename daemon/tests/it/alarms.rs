@@ -82,7 +82,7 @@ async fn an_alarm_is_raised_once_seen_held_over_a_restart_and_cleared() {
     assert_eq!(rule.state(), AlarmRuleState::Idle);
     let watch = pb::WatchAlarmsRequest {};
     let mut watched = hub.clients.alarms.clone().watch_alarms(watch).await.unwrap().into_inner();
-    let kinds = vec!["alarm.raised".to_owned()];
+    let kinds = vec![pb::EventKind::AlarmRaised.into()];
     let events = pb::WatchEventsRequest { kinds };
     let mut events = hub.clients.system.clone().watch_events(events).await.unwrap().into_inner();
 

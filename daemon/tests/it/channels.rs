@@ -1,8 +1,11 @@
 //! People are told: by webhook, ntfy, e-mail and MQTT, in order, again when it failed, and over a restart.
 
-use larder_proto::pb::{
-    self,
-    alarm_channel::{Email, MqttTopic, Ntfy, Target, Webhook},
+use larder_proto::{
+    Words as _,
+    pb::{
+        self, AlarmDeliveryState, AlarmOccasion,
+        alarm_channel::{Email, MqttTopic, Ntfy, Target, Webhook},
+    },
 };
 use ring::hmac;
 use tonic::Code;
@@ -36,8 +39,9 @@ async fn deliveries(hub: &Hub) -> Vec<pb::AlarmDelivery> {
 }
 
 /// Waits until the newest delivery stands so.
-async fn until_newest(hub: &Hub, state: &str) -> pb::AlarmDelivery {
-    until(state, || async { deliveries(hub).await.into_iter().next().filter(|newest| newest.state == state) }).await
+async fn until_newest(hub: &Hub, state: AlarmDeliveryState) -> pb::AlarmDelivery {
+    let newest = || async { deliveries(hub).await.into_iter().next().filter(|newest| newest.state() == state) };
+    until(&state.word(), newest).await
 }
 
 fn assert_signed(posted: &Posted, secret: &str) {
@@ -85,14 +89,14 @@ async fn a_webhook_is_signed_and_told_in_order_though_it_was_down_and_the_hub_re
         deliveries(&hub).await.into_iter().find(|delivery| delivery.attempts > 0)
     })
     .await;
-    assert_eq!((waiting.state.as_str(), waiting.occasion.as_str()), ("waiting", "raised"));
+    assert_eq!((waiting.state(), waiting.occasion()), (AlarmDeliveryState::Waiting, AlarmOccasion::Raised));
     assert!(waiting.error.contains("connecting") && waiting.next_attempt_at.is_some(), "{waiting:?}");
 
     let hub = hub.restart().await;
     hear(&hub, "fridge", 1.0);
     until("the end to wait too", || async { (deliveries(&hub).await.len() == 2).then_some(()) }).await;
     let receiver = Receiver::start_at(address).await;
-    until_newest(&hub, "delivered").await;
+    until_newest(&hub, AlarmDeliveryState::Delivered).await;
     let posted = receiver.posted();
     let told: Vec<_> = posted.iter().map(|posted| posted.json()["occasion"].as_str().unwrap().to_owned()).collect();
     assert_eq!(told, ["raised", "cleared"]);
@@ -126,7 +130,7 @@ async fn people_are_told_while_the_database_is_away_and_the_rows_follow() {
         hub.clients.alarms.clone().list_alarm_deliveries(request).await.ok()?.into_inner().deliveries.pop()
     })
     .await;
-    assert_eq!((row.state.as_str(), row.attempts), ("delivered", 1));
+    assert_eq!((row.state(), row.attempts), (AlarmDeliveryState::Delivered, 1));
     hub.stop().await;
 }
 
@@ -138,16 +142,16 @@ async fn of_each_channel_the_newest_thousand_finished_deliveries_are_kept() {
     add(&hub, "house", webhook(format!("http://{}/in", receiver.address), SECRET)).await.unwrap();
     add_rule(&hub, "warm", above("fridge", 0)).await.unwrap();
     hear(&hub, "fridge", 8.0);
-    until_newest(&hub, "delivered").await;
+    until_newest(&hub, AlarmDeliveryState::Delivered).await;
 
     let rows = rows(&hub).await;
-    let older = "INSERT INTO alarm_deliveries SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, \
-                 alarm_id, channel_id, occasion, message, created_at, finished_at, delivered, attempts, \
-                 next_attempt_at, error FROM alarm_deliveries, generate_series(1, 1200) n";
+    let older = "INSERT INTO jobs (id, kind, lane, about, title, input, created_at, next_attempt_at, finished_at, outcome) \
+                 SELECT ('00000000-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, kind, lane, about, title, \
+                 input, created_at, next_attempt_at, finished_at, outcome FROM jobs, generate_series(1, 1200) n";
     assert_eq!(rows.execute(older, &[]).await.unwrap(), 1200);
     hear(&hub, "fridge", -8.0);
     until("the old ones to go", || async {
-        let left = rows.query_one("SELECT count(*), min(id::text) FROM alarm_deliveries", &[]).await.unwrap();
+        let left = rows.query_one("SELECT count(*), min(id::text) FROM jobs", &[]).await.unwrap();
         // The two of the hub, and the newest of the others.
         let oldest = format!("00000000-0000-7000-8000-{:012x}", 1200 - 998 + 1);
         ((left.get::<_, i64>(0), left.get::<_, String>(1)) == (1000, oldest)).then_some(())
@@ -174,7 +178,7 @@ async fn a_refusal_is_final_redirects_are_not_followed_and_plain_http_stays_in_t
     add(&hub, "gone", at("/gone")).await.unwrap();
     add_rule(&hub, "warm", above("fridge", 0)).await.unwrap();
     hear(&hub, "fridge", 8.0);
-    let refused = until_newest(&hub, "failed").await;
+    let refused = until_newest(&hub, AlarmDeliveryState::Failed).await;
     assert_eq!((refused.attempts, refused.error.as_str()), (1, "answered 410 Gone"));
     add(&hub, "away", at("/away")).await.unwrap();
     let error = test(&hub, "away").await.unwrap_err();
@@ -214,7 +218,7 @@ async fn an_e_mail_goes_encrypted_with_its_password_and_a_refused_one_is_given_u
     assert_eq!(test(&hub, "mail").await.unwrap().answer, "taken as 4711");
     add_rule(&hub, "warm", above("fridge", 0)).await.unwrap();
     hear(&hub, "fridge", 8.0);
-    let delivered = until_newest(&hub, "delivered").await;
+    let delivered = until_newest(&hub, AlarmDeliveryState::Delivered).await;
     let letters = server.letters();
     let letter = &letters[1];
     assert!(letter.was_encrypted);
@@ -226,12 +230,15 @@ async fn an_e_mail_goes_encrypted_with_its_password_and_a_refused_one_is_given_u
     server.refuse(Some("450 4.2.1 busy"));
     hear(&hub, "fridge", 1.0);
     let busy = until("a failed attempt", || async {
-        deliveries(&hub).await.into_iter().find(|delivery| delivery.occasion == "cleared" && delivery.attempts > 0)
+        deliveries(&hub)
+            .await
+            .into_iter()
+            .find(|delivery| delivery.occasion() == AlarmOccasion::Cleared && delivery.attempts > 0)
     })
     .await;
-    assert!(busy.state == "waiting" && busy.error.contains("busy"), "{busy:?}");
+    assert!(busy.state() == AlarmDeliveryState::Waiting && busy.error.contains("busy"), "{busy:?}");
     server.refuse(Some("550 5.1.1 no such mailbox"));
-    let refused = until_newest(&hub, "failed").await;
+    let refused = until_newest(&hub, AlarmDeliveryState::Failed).await;
     assert!(refused.attempts > 1 && refused.error.contains("no such mailbox"), "{refused:?}");
     hub.stop().await;
 }
@@ -337,5 +344,5 @@ async fn a_killed_hub_goes_on_telling_and_its_log_holds_no_secret() {
     }
     daemon.stop().await;
     let log = home.log();
-    assert!(log.contains("an alarm could not be told yet") && !log.contains(SECRET));
+    assert!(log.contains("a job failed; it is tried again") && !log.contains(SECRET));
 }

@@ -99,7 +99,7 @@ async fn a_signed_url_plays_its_camera_and_nothing_else() {
     let hub = Hub::start().await;
     hub.add_named("fridge").await;
     hub.add_named("cellar").await;
-    let request = pb::CreatePlayUrlRequest { camera: "fridge".to_owned(), range: None, valid_seconds: 60 };
+    let request = pb::CreatePlayUrlRequest { camera: "fridge".to_owned(), range: None, valid_for: None };
     let path = hub.clients.recordings.clone().create_play_url(request).await.unwrap().into_inner().path;
     // Nothing is recorded yet: it is let through to hear that.
     assert_eq!(get(hub.http(), &path).await.status, 404, "{path}");

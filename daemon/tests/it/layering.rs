@@ -49,7 +49,7 @@ const RULES: &[(&str, &[&str])] = &[
     ("cameras/status", &["hub"]),
     ("cameras/watch", &["hub"]),
     ("recordings", &["db"]),
-    ("recordings/service", &[CALLER, "cameras", "recorder"]),
+    ("recordings/service", &[CALLER, "cameras", "recorder", "jobs"]),
     ("temperatures", &["db"]),
     ("temperatures/service", &[CALLER, "cameras"]),
     // An alarm watches what it is about.
@@ -65,6 +65,9 @@ const RULES: &[(&str, &[&str])] = &[
     // A pass is its caller's.
     ("viewers", &[CALLER]),
     ("viewers/service", &["cameras"]),
+    // What does them is the database's.
+    ("jobs", &["db"]),
+    ("jobs/service", &[CALLER]),
     ("system", &[]),
     ("system/service", &[CALLER, "cameras", "hub", "recorder"]),
 ];

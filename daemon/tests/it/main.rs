@@ -28,6 +28,7 @@ mod process;
 mod recording;
 mod relay;
 mod soak;
+mod states;
 mod support;
 mod temperatures;
 mod thermometers;

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use larder_ctl::simulate::{Dial, Link};
 use larder_proto::{
-    pb,
+    pb::{
+        self,
+        delete_recordings_request::{RecordingIds, What},
+    },
     wire::{
         CameraId,
         camera::{ByeReason, Telemetry},
@@ -97,7 +100,11 @@ async fn irregular_pictures_and_a_pause_of_seven_seconds_keep_their_times() {
 
     let timeline = hub.clients.recordings.clone().get_timeline(timeline_of(camera, 1)).await.unwrap().into_inner();
     assert_eq!(timeline.spans.len(), 2);
-    assert!(timeline.gaps.iter().any(|gap| gap.reason == "stalled" && gap.ended_at.is_some()), "{:?}", timeline.gaps);
+    assert!(
+        timeline.gaps.iter().any(|gap| gap.reason() == pb::GapReason::Stalled && gap.ended_at.is_some()),
+        "{:?}",
+        timeline.gaps
+    );
     hub.stop().await;
 }
 
@@ -121,7 +128,7 @@ async fn a_change_of_size_in_mid_stream_plays_on_both_sides() {
     let recordings = ended(&hub, camera, 2).await;
     let sizes: Vec<_> = recordings.iter().map(|one| one.size.unwrap()).map(|size| (size.width, size.height)).collect();
     assert_eq!(sizes, [(320, 240), (640, 480)]);
-    assert_eq!(recordings[0].end_reason, "size_changed");
+    assert_eq!(recordings[0].end_reason(), pb::EndReason::SizeChanged);
     for run in runs(&hub.recordings(), &camera.to_string()) {
         assert_eq!(frame_times(&run).len(), 30);
     }
@@ -173,10 +180,10 @@ async fn a_restart_goes_on_and_its_absence_is_a_gap() {
     })
     .await;
     let recordings = all_recordings(&hub, camera).await;
-    assert_eq!(recordings[0].end_reason, "hub_stopped");
+    assert_eq!(recordings[0].end_reason(), pb::EndReason::HubStopped);
     assert!(recordings[0].ended_at.is_some() && recordings[1].ended_at.is_none());
     let timeline = hub.clients.recordings.clone().get_timeline(timeline_of(camera, 1)).await.unwrap().into_inner();
-    assert!(timeline.gaps.iter().any(|gap| gap.reason == "hub_down"), "{:?}", timeline.gaps);
+    assert!(timeline.gaps.iter().any(|gap| gap.reason() == pb::GapReason::HubDown), "{:?}", timeline.gaps);
     stop.cancel();
     task.await.unwrap();
     hub.stop().await;
@@ -203,7 +210,7 @@ async fn a_camera_in_manual_mode_is_recorded_from_start_to_stop() {
     client.stop_recording(pb::StopRecordingRequest { camera: "fridge".to_owned() }).await.unwrap();
     // The last fragment is registered when stop answers.
     let recordings = all_recordings(&hub, camera).await;
-    assert_eq!((recordings.len(), recordings[0].end_reason.as_str()), (1, "stopped"));
+    assert_eq!((recordings.len(), recordings[0].end_reason()), (1, pb::EndReason::Stopped));
 
     let mask = prost_types::FieldMask { paths: vec!["recording.mode".to_owned()] };
     let off = pb::RecordingSettings { mode: pb::RecordingMode::Off.into(), ..Default::default() };
@@ -213,10 +220,12 @@ async fn a_camera_in_manual_mode_is_recorded_from_start_to_stop() {
     assert_eq!(refused.code(), tonic::Code::FailedPrecondition);
 
     // Deleting takes the files with the rows.
-    let what = pb::delete_recordings_request::What::RecordingId(recordings[0].id.clone());
-    let deleted =
-        client.delete_recordings(pb::DeleteRecordingsRequest { what: Some(what) }).await.unwrap().into_inner();
+    let ids = RecordingIds { ids: vec![recordings[0].id.clone()] };
+    let request = pb::DeleteRecordingsRequest { what: Some(What::Recordings(ids)) };
+    let deleted = client.delete_recordings(request).await.unwrap().into_inner();
     assert!(deleted.segments >= 1 && deleted.bytes > 1000, "{deleted:?}");
+    let job = hub.clients.ended(&deleted.job.unwrap().id).await;
+    assert_eq!((job.state(), job.progress.unwrap().done), (pb::JobState::Succeeded, deleted.segments));
     assert!(all_recordings(&hub, camera).await.is_empty());
     assert!(runs(&hub.recordings(), &camera.to_string()).is_empty());
     stop.cancel();

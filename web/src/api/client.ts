@@ -3,6 +3,7 @@ import { createGrpcWebTransport } from '@connectrpc/connect-web';
 import { AccessService } from '../gen/larder/v1/access_pb';
 import { AlarmService } from '../gen/larder/v1/alarms_pb';
 import { CameraService } from '../gen/larder/v1/cameras_pb';
+import { JobService } from '../gen/larder/v1/jobs_pb';
 import { RecordingService } from '../gen/larder/v1/recordings_pb';
 import { SystemService } from '../gen/larder/v1/system_pb';
 import { TemperatureService } from '../gen/larder/v1/temperatures_pb';
@@ -30,6 +31,7 @@ const transport = createGrpcWebTransport({ baseUrl: location.origin, interceptor
 export const access = createClient(AccessService, transport);
 export const alarms = createClient(AlarmService, transport);
 export const cameras = createClient(CameraService, transport);
+export const jobs = createClient(JobService, transport);
 export const recordings = createClient(RecordingService, transport);
 export const system = createClient(SystemService, transport);
 export const temperatures = createClient(TemperatureService, transport);

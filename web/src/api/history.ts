@@ -1,5 +1,6 @@
 // A camera's recent past, as its status told it. Pure.
 
+import { durationMs } from '@bufbuild/protobuf/wkt';
 import type { CameraStatus } from '../gen/larder/v1/cameras_pb';
 
 /** One moment of a camera; a figure that was not told is null. */
@@ -33,7 +34,7 @@ export function sampleOf(at: number, status: CameraStatus): Sample {
     heapFree: told ? told.heapFreeBytes : null,
     rssi: told ? told.rssiDbm : null,
     chipCelsius: told?.chipCelsius ?? null,
-    roundTripMs: status.roundTripUs > 0n ? Number(status.roundTripUs) / 1000 : null,
+    roundTripMs: status.roundTrip ? durationMs(status.roundTrip) : null,
   };
 }
 

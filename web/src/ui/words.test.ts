@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { GapReason } from '../gen/larder/v1/recordings_pb';
 import { age, ago, bytes, count, gapReason, span } from './words';
 
 test('sizes keep two or three digits and a unit', () => {
@@ -30,9 +31,9 @@ test('what is under a minute old counts in seconds', () => {
   expect(ago(0, 95_000)).toBe('1 min ago');
 });
 
-test('a reason without a wording is shown as it came', () => {
-  expect(gapReason('camera_offline')).toBe('camera offline');
-  expect(gapReason('new_thing')).toBe('new thing');
+test('a reason that this page does not know is said to be unknown', () => {
+  expect(gapReason(GapReason.CAMERA_OFFLINE)).toBe('camera offline');
+  expect(gapReason(99 as GapReason)).toBe('not known');
 });
 
 test('one is singular', () => {

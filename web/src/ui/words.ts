@@ -1,3 +1,5 @@
+import { GapReason } from '../gen/larder/v1/recordings_pb';
+
 // Figures and times as people read them. Pure.
 
 /** A size with a unit: `1.4 GB`. Powers of a thousand, as disks are sold. */
@@ -59,20 +61,21 @@ export function fullTime(ms: number): string {
   return `${date}, ${clockTime(ms)}`;
 }
 
-const REASONS: Record<string, string> = {
-  camera_offline: 'camera offline',
-  stalled: 'no picture came',
-  disk_full: 'disk full',
-  disk_failed: 'disk failed',
-  encoder_failed: 'encoder failed',
-  hub_down: 'hub was off',
-  not_scheduled: 'not switched on',
-  deleted: 'deleted',
+const REASONS: Record<GapReason, string> = {
+  [GapReason.UNSPECIFIED]: 'not known',
+  [GapReason.CAMERA_OFFLINE]: 'camera offline',
+  [GapReason.STALLED]: 'no picture came',
+  [GapReason.DISK_FULL]: 'disk full',
+  [GapReason.DISK_FAILED]: 'disk failed',
+  [GapReason.ENCODER_FAILED]: 'encoder failed',
+  [GapReason.HUB_DOWN]: 'hub was off',
+  [GapReason.NOT_SCHEDULED]: 'not switched on',
+  [GapReason.DELETED]: 'deleted',
 };
 
-/** Why nothing was recorded, in words. */
-export function gapReason(reason: string): string {
-  return REASONS[reason] ?? reason.replaceAll('_', ' ');
+/** Why nothing was recorded, in words. A newer hub may have reasons that this page does not know. */
+export function gapReason(reason: GapReason): string {
+  return (REASONS as Record<number, string>)[reason] ?? REASONS[GapReason.UNSPECIFIED];
 }
 
 /** One, or many: `1 camera`, `2 cameras`. */

@@ -14,7 +14,7 @@ use super::{
     judge::Slack,
     sample::{Sample, Sampler},
 };
-use crate::{Failure, client::long, clock, when};
+use crate::{Failure, client::quick, clock, when};
 
 /// A database that was killed last recovers in seconds, an encoder is tried again within a minute.
 const PATIENCE: Duration = Duration::from_secs(150);
@@ -117,7 +117,7 @@ pub(super) async fn delete_before(soak: &Soak<'_>, at: Timestamp) {
     for camera in &soak.cameras {
         let range = TimeRange { from: Some(Default::default()), to: Some(when::to_wire(at)) };
         let what = What::CameraRange(CameraRange { camera: camera.name.clone(), range: Some(range) });
-        let request = long(DeleteRecordingsRequest { what: Some(what) });
+        let request = quick(DeleteRecordingsRequest { what: Some(what) });
         // The database may be away; it is done again, and the rows show whether it was.
         let _deleted = soak.hub.client().recordings().delete_recordings(request).await;
     }

@@ -79,7 +79,7 @@ pub struct TelemetryView {
     pub frames_sent: u32,
     pub frames_dropped: u32,
     pub frames_corrupt: u32,
-    pub longest_send_stall_ms: u32,
+    pub longest_send_stall_ms: u64,
     pub reconnects: u32,
     pub reset_reason: String,
     pub sensors: Vec<SensorView>,
@@ -147,7 +147,7 @@ impl From<CameraStatus> for StatusView {
             offline_reason: status.offline_reason,
             viewers: status.viewers,
             recording: status.recording,
-            round_trip_us: status.round_trip_us,
+            round_trip_us: micros(status.round_trip.as_ref()),
             recording_lag_seconds: units::from_wire(status.recording_lag.as_ref()).map(|lag| lag.as_secs_f64()),
             telemetry: status.telemetry.map(TelemetryView::from),
         }
@@ -169,7 +169,7 @@ impl From<Telemetry> for TelemetryView {
             frames_sent: telemetry.frames_sent,
             frames_dropped: telemetry.frames_dropped,
             frames_corrupt: telemetry.frames_corrupt,
-            longest_send_stall_ms: telemetry.longest_send_stall_ms,
+            longest_send_stall_ms: micros(telemetry.longest_send_stall.as_ref()) / 1000,
             reconnects: telemetry.reconnects,
             reset_reason: telemetry.reset_reason,
             sensors: telemetry
@@ -347,6 +347,11 @@ pub(crate) fn ago(at: Timestamp, now: Timestamp) -> String {
             ahead => format!("{} ahead", show_duration(ahead)),
         },
     }
+}
+
+/// Absent is 0.
+fn micros(duration: Option<&prost_types::Duration>) -> u64 {
+    u64::try_from(units::from_wire(duration).unwrap_or_default().as_micros()).unwrap_or(u64::MAX)
 }
 
 pub(super) fn presence_name(presence: Presence) -> &'static str {

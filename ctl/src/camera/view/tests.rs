@@ -49,7 +49,7 @@ fn fridge() -> CameraView {
         firmware_version: "1.0.0".into(),
         viewers: 1,
         recording: true,
-        round_trip_us: 4_230,
+        round_trip: Some(prost_types::Duration { seconds: 0, nanos: 4_230_000 }),
         recording_lag: Some(prost_types::Duration { seconds: 2, nanos: 500_000_000 }),
         ..Default::default()
     };

@@ -1,13 +1,16 @@
 //! Channels and deliveries as messages: pure. No secret passes here.
 
 use larder_proto::pb::{
-    self,
+    self, AlarmDeliveryState, AlarmOccasion,
     alarm_channel::{Email, MqttTopic, Ntfy, Target as Message, Webhook},
 };
-use uuid::Uuid;
 
-use super::{Channel, Delivery, DeliveryId, Target};
-use crate::{outcome::Refusal, pb_time::timestamp};
+use super::{Channel, Delivery, Target};
+use crate::{
+    alarms::Occasion,
+    db::jobs::{Job, Outcome},
+    pb_time::timestamp,
+};
 
 pub(in crate::alarms) fn channel(channel: &Channel) -> pb::AlarmChannel {
     let target = match channel.target.clone() {
@@ -36,33 +39,30 @@ pub(in crate::alarms) fn channel_with_made_secret(channel: &Channel) -> pb::Alar
     message
 }
 
-pub(in crate::alarms) fn delivery(delivery: &Delivery, channel_name: &str) -> pb::AlarmDelivery {
-    let state = match delivery.finished {
-        None => "waiting",
-        Some(finished) if finished.delivered => "delivered",
-        Some(_) => "failed",
+pub(in crate::alarms) fn delivery(job: &Job, delivery: &Delivery, channel_name: &str) -> pb::AlarmDelivery {
+    let state = match job.finished.map(|finished| finished.outcome) {
+        None => AlarmDeliveryState::Waiting,
+        Some(Outcome::Succeeded) => AlarmDeliveryState::Delivered,
+        Some(Outcome::Failed) => AlarmDeliveryState::Failed,
+        Some(Outcome::Cancelled) => AlarmDeliveryState::Cancelled,
     };
-    let is_waiting = delivery.finished.is_none();
+    let occasion = match Occasion::from_name(&delivery.note.occasion) {
+        None => AlarmOccasion::Unspecified,
+        Some(Occasion::Raised) => AlarmOccasion::Raised,
+        Some(Occasion::Repeated) => AlarmOccasion::Repeated,
+        Some(Occasion::Cleared) => AlarmOccasion::Cleared,
+    };
     pb::AlarmDelivery {
-        id: delivery.id.0.to_string(),
-        alarm_id: delivery.alarm.to_string(),
+        id: job.id.to_string(),
+        alarm_id: job.about.map(|alarm| alarm.to_string()).unwrap_or_default(),
         channel_id: delivery.channel.to_string(),
         channel_name: channel_name.to_owned(),
-        occasion: delivery.note.occasion.clone(),
-        created_at: Some(timestamp(delivery.created_at)),
-        finished_at: delivery.finished.map(|finished| timestamp(finished.at)),
-        attempts: delivery.attempts,
-        next_attempt_at: is_waiting.then(|| timestamp(delivery.next_attempt_at)),
-        state: state.to_owned(),
-        error: delivery.error.clone().unwrap_or_default(),
+        occasion: occasion.into(),
+        created_at: Some(timestamp(job.created_at)),
+        finished_at: job.finished.map(|finished| timestamp(finished.at)),
+        attempts: job.attempts,
+        next_attempt_at: job.finished.is_none().then(|| timestamp(job.next_attempt_at)),
+        state: state.into(),
+        error: job.error.clone().unwrap_or_default(),
     }
-}
-
-/// The last delivery of the page before; an empty token is `None`.
-pub(in crate::alarms) fn before(token: &str) -> Result<Option<DeliveryId>, Refusal> {
-    if token.is_empty() {
-        return Ok(None);
-    }
-    let id: Option<Uuid> = token.parse().ok();
-    id.map(|id| Some(DeliveryId(id))).ok_or_else(|| Refusal::field("page_token", "is none of this hub's"))
 }

@@ -1,37 +1,33 @@
 //! Channels: who is told of alarms, and what became of each message.
 //!
 //! ```text
-//! an alarm ─▶ handle ─▶ lines (pure: in order, one at a time a channel) ─▶ worker ─▶ send: webhook, ntfy, e-mail, MQTT
-//!                └─▶ rows: each delivery as it stands, once the database is there
+//! an alarm ─▶ handle ─▶ a job a channel (one after the other in its lane) ─▶ delivery ─▶ send: webhook, ntfy, e-mail, MQTT
 //! ```
-//! Deliveries go out from memory, so that people are told while the database is away; their rows follow. What was not
-//! through when the hub stopped goes on after its start. A message comes at least once: a hub that is killed between
-//! the other side's answer and its row sends it again, under the same id.
+//! Jobs are done from memory, so that people are told while the database is away; their rows follow. What was not through
+//! when the hub stopped goes on after its start.
 
 mod address;
+mod delivery;
 mod directory;
 mod handle;
-mod lines;
 mod messages;
 mod note;
 mod parse;
-mod rows;
+mod removed;
 mod send;
 mod store;
-mod worker;
 
 use std::{fmt, path::PathBuf};
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::{Alarm, AlarmId, ChannelId, FieldError};
+use super::{ChannelId, FieldError};
 use address::{MailServer, WebUrl};
-use note::Note;
 
+pub(super) use delivery::Delivery;
 pub use handle::{Channels, Deps, StartError, Tested};
-pub(super) use messages::{before, channel as channel_message, channel_with_made_secret, delivery as delivery_message};
+pub(super) use messages::{channel as channel_message, channel_with_made_secret, delivery as delivery_message};
 pub(super) use parse::{Wanted, new_channel, updated};
 
 /// How channels dial out.
@@ -93,32 +89,4 @@ impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Secret")
     }
-}
-
-/// Which delivery; rises with time (UUID version 7).
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
-pub(super) struct DeliveryId(pub(super) Uuid);
-
-/// One message to one channel, as it stands.
-#[derive(Clone, Debug, PartialEq)]
-pub(super) struct Delivery {
-    pub(super) id: DeliveryId,
-    pub(super) alarm: AlarmId,
-    /// The alarm itself, until it is sure to have a row.
-    pub(super) about: Option<Alarm>,
-    pub(super) channel: ChannelId,
-    pub(super) note: Note,
-    pub(super) created_at: Timestamp,
-    pub(super) attempts: u32,
-    pub(super) next_attempt_at: Timestamp,
-    pub(super) finished: Option<Finished>,
-    /// Why the last attempt failed.
-    pub(super) error: Option<String>,
-}
-
-/// That a delivery is through, or given up.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
-pub(super) struct Finished {
-    pub(super) at: Timestamp,
-    pub(super) delivered: bool,
 }

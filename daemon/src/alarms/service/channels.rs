@@ -3,17 +3,21 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use larder_proto::pb;
+use uuid::Uuid;
 
 use super::Service;
 use crate::{
     alarms::{
         AlarmId, Error,
-        channels::{self, Channel, Wanted},
+        channels::{self, Channel, Delivery, Wanted},
     },
+    db::jobs::{Job, JobId},
     outcome::Refusal,
-    pb_page,
+    pb_page::{self, List},
     pb_time::duration,
 };
+
+const DELIVERIES: List = List("alarm deliveries");
 
 impl Service {
     fn channel(&self, id_or_name: &str) -> Result<Arc<Channel>, Error> {
@@ -33,7 +37,8 @@ impl Service {
         request: &pb::ListAlarmChannelsRequest,
     ) -> Result<pb::ListAlarmChannelsResponse, Refusal> {
         let all = self.0.channels.all();
-        let (page, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
+        let (page, next_page_token) =
+            pb_page::by_name(List("alarm channels"), &all, request.page_size, &request.page_token)?;
         let channels = page.iter().map(|channel| channels::channel_message(channel)).collect();
         Ok(pb::ListAlarmChannelsResponse { channels, next_page_token })
     }
@@ -71,22 +76,24 @@ impl Service {
         request: &pb::ListAlarmDeliveriesRequest,
     ) -> Result<pb::ListAlarmDeliveriesResponse, Refusal> {
         let size = usize::from(pb_page::size(request.page_size)?);
-        let before = channels::before(&request.page_token)?;
+        let before = DELIVERIES.after(&request.page_token, |id| Uuid::try_parse(id).ok().map(JobId))?;
         let alarm: Option<AlarmId> = match request.alarm.as_str() {
             "" => None,
             id => Some(id.parse().ok().ok_or_else(|| Refusal::field("alarm", "is no alarm's id"))?),
         };
         // One more than fits tells whether there is another page.
-        let most = i64::try_from(size + 1).unwrap_or(i64::MAX);
-        let mut page = self.0.channels.deliveries(alarm, before, most).await?;
+        let mut page = self.0.channels.deliveries(alarm, before, size + 1).await?;
         let is_more = page.len() > size;
         page.truncate(size);
-        let next = page.last().filter(|_| is_more).map(|delivery| delivery.id.0.to_string());
+        let next = page.last().filter(|_| is_more).map(|job| DELIVERIES.token(job.id));
         let channels = self.0.channels.all();
         let names: BTreeMap<_, _> = channels.iter().map(|channel| (channel.id, channel.name.as_str())).collect();
-        let name = |channel| names.get(channel).copied().unwrap_or_default();
-        let deliveries =
-            page.iter().map(|delivery| channels::delivery_message(delivery, name(&delivery.channel))).collect();
+        let message = |job: &Job| {
+            let delivery = Delivery::of(job).map_err(Error::from)?;
+            let name = names.get(&delivery.channel()).copied().unwrap_or_default();
+            Ok(channels::delivery_message(job, &delivery, name))
+        };
+        let deliveries = page.iter().map(message).collect::<Result<_, Refusal>>()?;
         Ok(pb::ListAlarmDeliveriesResponse { deliveries, next_page_token: next.unwrap_or_default() })
     }
 }

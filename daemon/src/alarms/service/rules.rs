@@ -16,7 +16,7 @@ use crate::{
         rule::Rule,
     },
     outcome::{Kind, Refusal},
-    pb_page,
+    pb_page::{self, List},
     temperatures::SensorId,
 };
 
@@ -67,7 +67,8 @@ impl Service {
         request: &pb::ListAlarmRulesRequest,
     ) -> Result<pb::ListAlarmRulesResponse, Refusal> {
         let all = self.0.alarms.rules();
-        let (page, next_page_token) = pb_page::by_name(&all, request.page_size, &request.page_token)?;
+        let (page, next_page_token) =
+            pb_page::by_name(List("alarm rules"), &all, request.page_size, &request.page_token)?;
         let rules = page.iter().map(|rule| self.rule(rule)).collect();
         Ok(pb::ListAlarmRulesResponse { rules, next_page_token })
     }

@@ -19,32 +19,15 @@ const COLUMNS: &str = "id, rule_id, rule_name, message, since, raised_at, cleare
 /// # Errors
 /// When the database fails.
 async fn keep(client: &impl GenericClient, alarm: &Alarm) -> Result<(), db::Error> {
-    insert(
-        client,
-        alarm,
-        "DO UPDATE SET \
+    let sql = format!(
+        "INSERT INTO alarms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
+         ON CONFLICT (id) DO UPDATE SET \
          cleared_at = COALESCE(alarms.cleared_at, excluded.cleared_at), \
          acknowledged_by = CASE WHEN alarms.acknowledged_at IS NULL THEN excluded.acknowledged_by \
                                 ELSE alarms.acknowledged_by END, \
          acknowledged_at = COALESCE(alarms.acknowledged_at, excluded.acknowledged_at), \
          extreme_milli = CASE WHEN alarms.cleared_at IS NULL THEN excluded.extreme_milli \
-                              ELSE alarms.extreme_milli END",
-    )
-    .await
-}
-
-/// Writes an alarm that has no row yet, for those whose rows are about it; what it is now is written elsewhere.
-///
-/// # Errors
-/// When the database fails.
-pub(in crate::alarms) async fn keep_new(client: &impl GenericClient, alarm: &Alarm) -> Result<(), db::Error> {
-    insert(client, alarm, "DO NOTHING").await
-}
-
-async fn insert(client: &impl GenericClient, alarm: &Alarm, or_else: &str) -> Result<(), db::Error> {
-    let sql = format!(
-        "INSERT INTO alarms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
-         ON CONFLICT (id) {or_else}"
+                              ELSE alarms.extreme_milli END"
     );
     let acknowledged = alarm.acknowledged.as_ref();
     client

@@ -8,8 +8,6 @@ use tokio_postgres::{Row, types::FromSql};
 
 use crate::db::{self, Change, Db};
 
-pub(super) use alarms::keep_new;
-
 /// Rules and alarms in PostgreSQL; clones share the pool.
 #[derive(Clone)]
 pub(super) struct Store {

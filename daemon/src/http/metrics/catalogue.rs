@@ -120,11 +120,13 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_alarms_raised", &[], "alarms that are raised"),
     counter("larder_alarm_transitions_total", &["occasion"], "times an alarm was raised, repeated or cleared"),
     counter("larder_alarm_rows_lost_total", &[], "alarms not written down: the database was away for too long"),
-    gauge("larder_alarm_deliveries_waiting", &[], "messages of alarms that are not through yet"),
+    // Jobs.
+    gauge("larder_jobs_waiting", &["kind"], "jobs that wait for their turn or their next attempt"),
+    gauge("larder_jobs_running", &["kind"], "jobs that are being done"),
     counter(
-        "larder_alarm_deliveries_total",
-        &["result"],
-        "attempts to tell an alarm: delivered, retried, failed, dropped",
+        "larder_jobs_total",
+        &["kind", "result"],
+        "attempts and ends of jobs: succeeded, retried, failed, cancelled, dropped",
     ),
     // The broker.
     gauge("larder_moq_up", &[], "1 while the relay of moq.url is reached"),

@@ -9,11 +9,13 @@ use larder_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{PinError, Position, RunId, RunSummary, Store, StoredSegment, ask, messages};
+use super::{Deletion, PinError, Position, RunId, RunSummary, Store, ask, messages};
 use crate::{
     access::{Access, Grant},
     cameras::{Camera, Directory, Mode},
     clock::Clock,
+    db::jobs::{Failed, Jobs},
+    jobs,
     outcome::{Kind, Refusal},
     pb_page,
     pb_time::timestamp,
@@ -22,6 +24,9 @@ use crate::{
 /// A live play URL reaches this far back: the live playlist's minute, and time for its first request.
 const BEFORE_LIVE: SignedDuration = SignedDuration::from_mins(5);
 
+/// Recordings named in one request to delete them.
+const MOST_RECORDINGS: usize = 1000;
+
 /// What the recorder is told.
 #[tonic::async_trait]
 pub trait Commands: Send + Sync + 'static {
@@ -29,8 +34,8 @@ pub trait Commands: Send + Sync + 'static {
     async fn start(&self, camera: CameraId) -> Result<(), Refusal>;
     /// Stops that; answers when the last fragment is registered.
     async fn stop(&self, camera: CameraId) -> Result<(), Refusal>;
-    /// Deletes segments: marks rows, unlinks files, removes rows.
-    async fn delete(&self, segments: Vec<StoredSegment>) -> Result<(), Refusal>;
+    /// Deletes segments by their rows' ids: marks rows, unlinks files, removes rows. How many: what is pinned stays.
+    async fn delete(&self, segments: &[i64]) -> Result<u64, Failed>;
 }
 
 /// What the service commands.
@@ -40,6 +45,7 @@ pub struct Parts {
     pub store: Store,
     pub directory: Directory,
     pub recorder: Arc<dyn Commands>,
+    pub jobs: Jobs,
     pub access: Access,
     pub clock: Clock,
     /// Where browsers reach the hub, without a slash at the end: `https://fridge.local:8443`.
@@ -137,7 +143,7 @@ impl Service {
         let camera = self.find(&request.camera)?.id;
         let range = ask::play_range(request.range.as_ref())?;
         let now = self.0.clock.now();
-        let expires_at = now + ask::valid_for(request.valid_seconds)?;
+        let expires_at = now + ask::valid_for(request.valid_for)?;
         let (playlist, from, to) = match range {
             None => ("live.m3u8".to_owned(), now - BEFORE_LIVE, Timestamp::MAX),
             Some(range) => {
@@ -172,40 +178,52 @@ impl Service {
     }
 
     async fn delete(&self, request: pb::DeleteRecordingsRequest) -> Result<pb::DeleteRecordingsResponse, Refusal> {
-        let mut segments = match request.what {
-            Some(What::RecordingId(id)) => self.of_recording(&id).await?,
+        let (what, title) = match request.what {
+            Some(What::Recordings(wanted)) => self.of_recordings(&wanted.ids).await?,
             Some(What::CameraRange(wanted)) => {
-                let camera = self.find(&wanted.camera)?.id;
-                self.0.store.stored_between(camera, &ask::range(wanted.range.as_ref())?).await?
+                let camera = self.find(&wanted.camera)?;
+                let range = ask::range(wanted.range.as_ref())?;
+                let title = format!("delete what {} recorded from {} to {}", camera.name, range.start, range.end);
+                (Deletion::span(camera.id, &range), title)
             }
             None => return Err(Refusal::field("what", "is not set")),
         };
-        // The one that is being written is no part of what was recorded.
-        segments.retain(|segment| segment.closed && !segment.deleting);
-        let pins = self.0.store.pins_on(&segments).await?;
+        let pins = self.0.store.pins_against(&what).await?;
         if !pins.is_empty() {
             let named = pins.iter().map(|pin| format!("{} ({} to {})", pin.id, pin.range.start, pin.range.end));
             let why = format!("nothing was deleted; pins hold it: {}", named.collect::<Vec<_>>().join(", "));
             return Err(Refusal::new(Kind::FailedPrecondition, why));
         }
-        let response = pb::DeleteRecordingsResponse {
-            segments: u32::try_from(segments.len()).unwrap_or(u32::MAX),
-            bytes: segments.iter().map(|segment| segment.size_bytes).sum(),
+        let (segments, bytes) = self.0.store.deletable_size(&what).await?;
+        let job = match segments {
+            0 => None,
+            _ => Some(self.0.jobs.start(what.job(title)?).await?),
         };
-        if !segments.is_empty() {
-            self.0.recorder.delete(segments).await?;
-            tracing::info!(segments = response.segments, bytes = response.bytes, "recordings were deleted by hand");
-        }
-        Ok(response)
+        Ok(pb::DeleteRecordingsResponse { segments, bytes, job: job.as_ref().map(jobs::message) })
     }
 
-    async fn of_recording(&self, id: &str) -> Result<Vec<StoredSegment>, Refusal> {
-        let run = self.summary("recording_id", id).await?.run;
-        if run.ended_at.is_none() {
-            let why = format!("recording \"{}\" is still going on; delete a range of it, or stop it first", run.id.0);
-            return Err(Refusal::new(Kind::FailedPrecondition, why));
+    async fn of_recordings(&self, ids: &[String]) -> Result<(Deletion, String), Refusal> {
+        let runs = ids.iter().map(|id| ask::id("recordings.ids", id)).collect::<Result<Vec<_>, _>>()?;
+        if !(1..=MOST_RECORDINGS).contains(&runs.len()) {
+            let why = format!("{} are named, 1 to {MOST_RECORDINGS} may be", runs.len());
+            return Err(Refusal::field("recordings.ids", why));
         }
-        Ok(self.0.store.segments_known(run.id).await?)
+        let known = self.0.store.ended(&runs).await?;
+        for run in &runs {
+            match known.get(&RunId(*run)) {
+                None => return Err(Refusal::new(Kind::NotFound, format!("no such recording \"{run}\""))),
+                Some(false) => {
+                    let why = format!("recording \"{run}\" is still going on; delete a range of it, or stop it first");
+                    return Err(Refusal::new(Kind::FailedPrecondition, why));
+                }
+                Some(true) => {}
+            }
+        }
+        let title = match runs.as_slice() {
+            [run] => format!("delete recording {run}"),
+            runs => format!("delete {} recordings", runs.len()),
+        };
+        Ok((Deletion::Runs(runs), title))
     }
 }
 

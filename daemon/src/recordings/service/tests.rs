@@ -2,12 +2,14 @@
 
 use std::sync::Mutex;
 
-use larder_proto::pb::delete_recordings_request::CameraRange;
+use larder_proto::pb::delete_recordings_request::{CameraRange, RecordingIds};
 use tonic::Code;
+use uuid::Uuid;
 
 use super::*;
+use crate::db::jobs::JobId;
 use crate::recordings::{
-    EndReason, Gap, GapReason, Segment,
+    Deleting, EndReason, Gap, GapReason, Segment,
     testing::{Bench, at, ended, run, segment},
 };
 
@@ -29,12 +31,11 @@ impl Commands for Rows {
         Ok(())
     }
 
-    async fn delete(&self, segments: Vec<StoredSegment>) -> Result<(), Refusal> {
-        let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
-        let marked = self.store.mark_deleting(&ids).await?;
-        assert_eq!(marked.len(), ids.len());
-        self.store.remove_segments(&ids).await?;
-        Ok(())
+    async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {
+        let marked = self.store.mark_deleting(segments).await?;
+        assert_eq!(marked.len(), segments.len());
+        self.store.remove_segments(segments).await?;
+        Ok(segments.len().try_into().unwrap())
     }
 }
 
@@ -45,6 +46,20 @@ struct Stage {
     service: Service,
 }
 
+impl Stage {
+    /// Deletes, and waits for the job's end; the answer with the job as it ended.
+    async fn delete(&self, request: Request<pb::DeleteRecordingsRequest>) -> pb::DeleteRecordingsResponse {
+        let mut answer = self.service.delete_recordings(request).await.unwrap().into_inner();
+        let id = JobId(answer.job.as_ref().unwrap().id.parse().unwrap());
+        let mut watch = self.service.0.jobs.watch(Some(id)).await.unwrap();
+        while let Some(job) = watch.next().await {
+            answer.job = Some(jobs::message(&job.unwrap()));
+        }
+        assert_eq!(answer.job.as_ref().unwrap().state(), pb::JobState::Succeeded);
+        answer
+    }
+}
+
 async fn stage() -> Stage {
     let bench = Bench::start().await;
     let camera = bench.camera("fridge").await;
@@ -53,10 +68,14 @@ async fn stage() -> Stage {
     bench.db.client().await.unwrap().execute(manual, &[&by_hand.0]).await.unwrap();
     let recorder = Arc::new(Rows { store: bench.store.clone(), told: Mutex::default() });
     let commands: Arc<dyn Commands> = recorder.clone();
+    let jobs = Jobs::new(bench.db.clone(), Clock::new());
+    jobs.register(Arc::new(Deleting::new(bench.store.clone(), commands.clone())));
+    jobs.run(&bench.tasks);
     let service = Service::new(Parts {
         store: bench.store.clone(),
         directory: bench.directory().await,
         recorder: commands,
+        jobs,
         access: bench.access(),
         clock: Clock::new(),
         bases: vec!["http://fridge.local:8080".to_owned()],
@@ -128,7 +147,7 @@ async fn pages_follow_each_other_and_a_timeline_tells_runs_gaps_and_pins() {
     let timeline = stage.service.get_timeline(Request::new(request)).await.unwrap().into_inner();
     assert_eq!((timeline.spans.len(), timeline.gaps.len(), timeline.pins), (3, 3, vec![pin.clone()]));
     assert_eq!(timeline.spans[0].started_at, asked(30, 31).unwrap().from);
-    assert_eq!(timeline.gaps[0].reason, "stalled");
+    assert_eq!(timeline.gaps[0].reason(), pb::GapReason::Stalled);
 
     let request = || Request::new(pb::UnpinRequest { id: pin.id.clone() });
     RecordingService::unpin(&stage.service, request()).await.unwrap();
@@ -147,8 +166,12 @@ async fn deletion_takes_whole_closed_segments_and_none_that_a_pin_holds() {
     store.upsert_segment(&Segment { closed: false, ..segment(&first, 60, 120, 5) }).await.unwrap();
     let pin = store.pin(stage.camera, &(at(70)..at(80)), "").await.unwrap();
 
-    let by_id = || What::RecordingId(first.id.0.to_string());
-    let whole = || Request::new(pb::DeleteRecordingsRequest { what: Some(by_id()) });
+    let of_runs = |ids: &[Uuid]| {
+        let ids = ids.iter().map(Uuid::to_string).collect();
+        let what = Some(What::Recordings(RecordingIds { ids }));
+        Request::new(pb::DeleteRecordingsRequest { what })
+    };
+    let whole = || of_runs(&[first.id.0]);
     let going_on = stage.service.delete_recordings(whole()).await.unwrap_err();
     assert_eq!(going_on.code(), Code::FailedPrecondition);
     let pinned = stage.service.delete_recordings(of_range(0, 500)).await.unwrap_err();
@@ -156,28 +179,40 @@ async fn deletion_takes_whole_closed_segments_and_none_that_a_pin_holds() {
     assert!(pinned.message().contains(&pin.id.to_string()), "{}", pinned.message());
     assert_eq!(store.segments_known(first.id).await.unwrap().len(), 3);
 
-    let deleted = stage.service.delete_recordings(of_range(59, 60)).await.unwrap().into_inner();
+    let deleted = stage.delete(of_range(59, 60)).await;
     assert_eq!((deleted.segments, deleted.bytes), (1, 30_000));
+    let job = deleted.job.unwrap();
+    assert_eq!((job.kind.as_str(), job.progress.unwrap().done), ("recording_deletion", 1));
+    let again = stage.service.delete_recordings(of_range(59, 60)).await.unwrap().into_inner();
+    assert_eq!((again.segments, again.job), (0, None), "there is nothing left to do");
     store.unpin(pin.id).await.unwrap();
-    let deleted = stage.service.delete_recordings(of_range(0, 500)).await.unwrap().into_inner();
-    assert_eq!(deleted.segments, 1, "the open one stays");
+    assert_eq!(stage.delete(of_range(0, 500)).await.segments, 1, "the open one stays");
     store.end_run(first.id, at(130), EndReason::Stopped).await.unwrap();
-    assert_eq!(stage.service.delete_recordings(whole()).await.unwrap().into_inner().segments, 1);
+    let unknown = Uuid::now_v7();
+    let one_is_unknown = stage.service.delete_recordings(of_runs(&[first.id.0, unknown])).await.unwrap_err();
+    assert_eq!(one_is_unknown.code(), Code::NotFound);
+    assert!(one_is_unknown.message().contains(&unknown.to_string()));
+    assert_eq!(stage.delete(whole()).await.segments, 1);
     assert_eq!(stage.service.delete_recordings(whole()).await.unwrap_err().code(), Code::NotFound);
-    let nothing = Request::new(pb::DeleteRecordingsRequest { what: None });
-    assert_eq!(stage.service.delete_recordings(nothing).await.unwrap_err().code(), Code::InvalidArgument);
+    for wrong in [Request::new(pb::DeleteRecordingsRequest { what: None }), of_runs(&[]), of_runs(&[unknown; 1001])] {
+        assert_eq!(stage.service.delete_recordings(wrong).await.unwrap_err().code(), Code::InvalidArgument);
+    }
     stage.bench.stop().await;
 }
 
 #[tokio::test]
 async fn a_play_url_is_signed_for_its_range_or_for_live() {
     let stage = stage().await;
-    let request = pb::CreatePlayUrlRequest { camera: "fridge".into(), range: asked(0, 60), valid_seconds: 0 };
+    let request = pb::CreatePlayUrlRequest { camera: "fridge".into(), range: asked(0, 60), valid_for: None };
     let range = stage.service.create_play_url(Request::new(request)).await.unwrap().into_inner();
     let (from, to) = (at(0).as_microsecond(), at(60).as_microsecond());
     assert!(range.path.starts_with(&format!("/hls/{}/{from}/{to}.m3u8?grant=", stage.camera)), "{}", range.path);
     assert_eq!(range.urls, [format!("http://fridge.local:8080{}", range.path)]);
-    let request = pb::CreatePlayUrlRequest { camera: "fridge".into(), range: None, valid_seconds: 60 };
+    let request = pb::CreatePlayUrlRequest {
+        camera: "fridge".into(),
+        range: None,
+        valid_for: Some(prost_types::Duration { seconds: 60, nanos: 0 }),
+    };
     let live = stage.service.create_play_url(Request::new(request)).await.unwrap().into_inner();
     assert!(live.path.starts_with(&format!("/hls/{}/live.m3u8?grant=", stage.camera)));
     assert!(live.expires_at.unwrap().seconds < range.expires_at.unwrap().seconds);

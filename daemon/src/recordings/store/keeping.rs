@@ -174,18 +174,28 @@ async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Re
         )
         .await?;
     let mut folders = Vec::with_capacity(removed.len());
+    let (mut cameras, mut from, mut to) = (Vec::new(), Vec::new(), Vec::new());
     for row in &removed {
         let (run, camera) = (RunId(row.try_get("run_id")?), CameraId(row.try_get("camera_id")?));
-        let (from, to): (jiff::Timestamp, jiff::Timestamp) = (row.try_get("started_at")?, row.try_get("ended_at")?);
-        transaction
-            .execute(
-                "INSERT INTO gaps (camera_id, started_at, ended_at, reason) VALUES ($1, $2, $3, 'deleted')
-                 ON CONFLICT (camera_id, started_at) DO NOTHING",
-                &[&camera.0, &from, &to],
-            )
-            .await?;
-        folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, from, run) });
-        join_gaps(transaction, camera).await?;
+        let began: jiff::Timestamp = row.try_get("started_at")?;
+        folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, began, run) });
+        cameras.push(camera.0);
+        from.push(began);
+        to.push(row.try_get::<_, jiff::Timestamp>("ended_at")?);
+    }
+    transaction
+        .execute(
+            "INSERT INTO gaps (camera_id, started_at, ended_at, reason)
+             SELECT camera, started, ended, 'deleted'
+             FROM unnest($1::uuid[], $2::timestamptz[], $3::timestamptz[]) removed (camera, started, ended)
+             ON CONFLICT (camera_id, started_at) DO NOTHING",
+            &[&cameras, &from, &to],
+        )
+        .await?;
+    cameras.sort_unstable();
+    cameras.dedup();
+    for camera in cameras {
+        join_gaps(transaction, CameraId(camera)).await?;
     }
     Ok(folders)
 }

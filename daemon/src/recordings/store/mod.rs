@@ -1,6 +1,7 @@
 //! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`keeping`] for retention and
-//! deletion, [`reading`] for playback and lists, [`pins`] for pins and manual recording.
+//! deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and manual recording.
 
+mod deletion;
 mod keeping;
 mod pins;
 mod reading;

@@ -8,7 +8,7 @@ use thiserror::Error as ThisError;
 use tokio_postgres::{Row, Transaction};
 use uuid::Uuid;
 
-use super::{Error, Pin, Store, StoredSegment};
+use super::{Error, Pin, Store};
 
 /// Why a range was not pinned.
 #[derive(Debug, ThisError)]
@@ -66,24 +66,6 @@ impl Store {
             .await?;
         let rows = client.query(&statement, &[&camera.0, &range.start, &range.end]).await?;
         rows.iter().map(pin).collect()
-    }
-
-    /// The pins that hold any of these segments.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn pins_on(&self, segments: &[StoredSegment]) -> Result<Vec<Pin>, Error> {
-        let ids: Vec<i64> = segments.iter().map(|segment| segment.id).collect();
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached(
-                "SELECT p.id, p.camera_id, p.started_at, p.ended_at, p.note, p.created_at FROM pins p
-                 WHERE EXISTS (SELECT FROM segments s WHERE s.id = ANY($1) AND s.camera_id = p.camera_id
-                               AND s.started_at < p.ended_at AND s.ended_at > p.started_at)
-                 ORDER BY p.started_at, p.id",
-            )
-            .await?;
-        client.query(&statement, &[&ids]).await?.iter().map(pin).collect()
     }
 
     /// Notes that a camera records by hand, until [`Store::stop_manual`]; survives a restart.
@@ -150,7 +132,7 @@ async fn take_back(transaction: &Transaction<'_>, camera: CameraId, range: &Rang
     Ok(super::unsigned(doomed.try_get(0)?).saturating_sub(taken))
 }
 
-fn pin(row: &Row) -> Result<Pin, Error> {
+pub(super) fn pin(row: &Row) -> Result<Pin, Error> {
     Ok(Pin {
         id: row.try_get("id")?,
         camera: CameraId(row.try_get("camera_id")?),

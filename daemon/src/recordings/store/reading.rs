@@ -60,8 +60,9 @@ impl Stamp {
     }
 }
 
-const IN_RANGE: &str = "s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2 AND s.started_at > $4
-                        AND s.deleting_since IS NULL";
+pub(super) const REACHES: &str = "s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2 AND s.started_at > $4";
+/// Whether its deletion has not begun.
+const KEPT: &str = "s.deleting_since IS NULL";
 
 impl Store {
     /// Segments that reach into a range, by run, then time.
@@ -73,7 +74,7 @@ impl Store {
         let sql = format!(
             "SELECT s.first_sequence, s.started_at, s.fragment_index, s.closed, {RUN_COLUMNS}
              FROM segments s JOIN runs r ON r.id = s.run_id
-             WHERE {IN_RANGE} ORDER BY r.ordinal, s.started_at"
+             WHERE {REACHES} AND {KEPT} ORDER BY r.ordinal, s.started_at"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&camera.0, &range.start, &range.end, &reach(range)]).await?;
@@ -109,7 +110,7 @@ impl Store {
         let sql = format!(
             "SELECT count(*), coalesce(sum(s.fragments), 0)::bigint, coalesce(sum(s.size_bytes), 0)::bigint,
                     coalesce(max(s.id), 0), min(s.started_at), max(s.ended_at)
-             FROM segments s WHERE {IN_RANGE}"
+             FROM segments s WHERE {REACHES} AND {KEPT}"
         );
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_one(&statement, &[&camera.0, &range.start, &range.end, &reach(range)]).await?;
@@ -151,25 +152,6 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let row = client.query_opt(&statement, &[&run.0, &started_at]).await?;
         row.map(|row| Ok((super::stored_segment(&row)?, index(&row)?))).transpose()
-    }
-
-    /// Segments of a camera that reach into a range, by time, without those being deleted.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn stored_between(
-        &self,
-        camera: CameraId,
-        range: &Range<Timestamp>,
-    ) -> Result<Vec<StoredSegment>, Error> {
-        let client = self.client().await?;
-        let sql = format!(
-            "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
-             WHERE {IN_RANGE} ORDER BY s.started_at"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &[&camera.0, &range.start, &range.end, &reach(range)]).await?;
-        rows.iter().map(super::stored_segment).collect()
     }
 
     /// Runs with something left of them, newest first: of one camera or all, in a range or all time, behind a
@@ -250,7 +232,7 @@ impl Store {
                    FROM (SELECT s.run_id, s.started_at, s.ended_at, s.size_bytes,
                                 s.started_at > lag(s.ended_at) OVER (PARTITION BY s.run_id ORDER BY s.started_at)
                                                + interval '1 second' AS fresh
-                         FROM segments s WHERE {IN_RANGE}) marked) numbered
+                         FROM segments s WHERE {REACHES} AND {KEPT}) marked) numbered
              GROUP BY run_id, stretch ORDER BY min(started_at)"
         );
         let statement = client.prepare_cached(&sql).await?;
@@ -267,7 +249,7 @@ impl Store {
 }
 
 /// No segment that began before this reaches into the range.
-fn reach(range: &Range<Timestamp>) -> Timestamp {
+pub(super) fn reach(range: &Range<Timestamp>) -> Timestamp {
     range.start.saturating_sub(LONGEST_SEGMENT).unwrap_or(Timestamp::MIN)
 }
 

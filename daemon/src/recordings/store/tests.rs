@@ -3,6 +3,7 @@
 use jiff::SignedDuration;
 
 use super::*;
+use crate::recordings::Deletion;
 use crate::recordings::testing::{Bench, at, ended, run, segment};
 
 #[tokio::test]
@@ -85,15 +86,18 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
 
     let oldest = store.oldest_unpinned(None, 10).await.unwrap();
     assert_eq!(oldest.iter().map(|segment| segment.started_at).collect::<Vec<_>>(), [at(0), at(120)]);
-    let everything = store.stored_between(camera, &(at(0)..at(500))).await.unwrap();
-    assert_eq!(store.pins_on(&everything).await.unwrap(), std::slice::from_ref(&pin));
-    let ids: Vec<i64> = everything.iter().map(|segment| segment.id).collect();
+    let everything = Deletion::span(camera, &(at(0)..at(500)));
+    assert_eq!(store.pins_against(&everything).await.unwrap(), std::slice::from_ref(&pin));
+    let ids: Vec<i64> = store.segments_known(first.id).await.unwrap().iter().map(|segment| segment.id).collect();
     let marked = store.mark_deleting(&ids).await.unwrap();
     assert_eq!(marked.iter().map(|segment| segment.id).collect::<Vec<_>>(), [ids[0], ids[2]]);
     assert!(marked.iter().all(|segment| segment.deleting));
     assert_eq!(store.deleting().await.unwrap(), marked);
     assert_eq!(store.bytes(None).await.unwrap(), 35_000);
-    assert_eq!(store.stored_between(camera, &(at(0)..at(500))).await.unwrap().len(), 2);
+    let left = store.deletable(&everything, 10).await.unwrap();
+    assert_eq!(left, [ids[0], ids[2]], "a deletion that was cut off is taken up, the open segment is not");
+    assert_eq!(store.deletable(&everything, 1).await.unwrap(), [ids[0]]);
+    assert_eq!(store.deletable_size(&everything).await.unwrap(), (2, 60_000));
 
     assert_eq!(store.remove_segments(&[ids[0], ids[2]]).await.unwrap(), []);
     assert!(store.unpin(pin.id).await.unwrap() && !store.unpin(pin.id).await.unwrap());
@@ -144,7 +148,7 @@ async fn a_pin_holds_what_is_marked_and_not_yet_unlinked_and_is_refused_for_what
     unlinked.send(()).unwrap();
     assert_eq!(deletion.await.unwrap().unwrap().0, 2);
     assert!(matches!(too_late.await.unwrap(), Err(PinError::TooLate { segments: 1 })));
-    let left = store.stored_between(camera, &(at(0)..at(500))).await.unwrap();
+    let left = store.segments_known(first.id).await.unwrap();
     assert_eq!(left.iter().map(|segment| segment.id).collect::<Vec<_>>(), ids[..1]);
     assert_eq!(store.pins(camera, &(at(0)..at(500))).await.unwrap(), [pin]);
     bench.stop().await;
@@ -252,7 +256,7 @@ async fn a_range_of_a_year_of_rows_is_found_through_the_index() {
         .unwrap();
     client.batch_execute("ANALYZE segments").await.unwrap();
     let hour = at(0) + SignedDuration::from_hours(1000)..at(0) + SignedDuration::from_hours(1001);
-    assert_eq!(store.stored_between(camera, &hour).await.unwrap().len(), 60);
+    assert_eq!(store.deletable_size(&Deletion::span(camera, &hour)).await.unwrap().0, 60);
     let plan = client
         .query(
             "EXPLAIN SELECT * FROM segments s WHERE s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2

@@ -54,12 +54,13 @@ async fn a_browser_signs_in_and_is_known_by_its_cookie() {
     assert_eq!(attributes, "Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000");
 
     let list = "/larder.v1.AccessService/ListTokens";
-    let nobody = browser.ask(list, &pb::ListTokensRequest {}, &[("origin", &origin)]).await;
+    let nobody = browser.ask(list, &pb::ListTokensRequest::default(), &[("origin", &origin)]).await;
     assert_eq!(nobody.headers()["grpc-status"], "16");
-    let known = browser.ask(list, &pb::ListTokensRequest {}, &[("origin", &origin), ("cookie", pair)]).await;
+    let known = browser.ask(list, &pb::ListTokensRequest::default(), &[("origin", &origin), ("cookie", pair)]).await;
     // The trailers of gRPC-web are in the body, behind the flag 0x80.
     assert!(known.body().windows(13).any(|window| window == b"grpc-status:0"), "{known:?}");
-    let forged = browser.ask(list, &pb::ListTokensRequest {}, &[("origin", "http://evil"), ("cookie", pair)]).await;
+    let forged =
+        browser.ask(list, &pb::ListTokensRequest::default(), &[("origin", "http://evil"), ("cookie", pair)]).await;
     assert_eq!(forged.headers()["grpc-status"], "7");
     bench.stop().await;
 }

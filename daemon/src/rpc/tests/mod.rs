@@ -42,6 +42,7 @@ impl Bench {
         let folder = tempfile::tempdir().unwrap();
         // The user who runs PostgreSQL has to get in.
         std::fs::set_permissions(folder.path(), std::fs::Permissions::from_mode(0o755)).unwrap();
+        crate::testing::prepare_cluster(folder.path());
         let (tasks, clock) = (Tasks::new(), Clock::new());
         let db = Db::start(&db::Config::default(), folder.path(), Events::new(clock.clone()), &tasks).await.unwrap();
         let access = Access::new(&HubKey::load_or_create(folder.path()).unwrap(), clock);

@@ -40,13 +40,13 @@ async fn a_password_signs_in_until_the_session_is_signed_out() {
     let session = bench.sign_in("ada", "correct horse").await.unwrap().session_token;
     let identity = bench.who(&session).await.unwrap();
     assert_eq!((identity.name.as_str(), identity.role()), ("ada", pb::Role::Admin));
-    assert!(bench.remote.list_tokens(with(pb::ListTokensRequest {}, &session)).await.is_ok());
+    assert!(bench.remote.list_tokens(with(pb::ListTokensRequest::default(), &session)).await.is_ok());
 
     let signed_out = bench.remote.sign_out(with(pb::SignOutRequest {}, &session)).await.unwrap();
     let cookie = signed_out.metadata().get("set-cookie").unwrap().to_str().unwrap();
     assert_eq!(cookie, "larder_session=; Path=/; HttpOnly; SameSite=Strict; Max-Age=0");
     assert_eq!(bench.who(&session).await, None);
-    let after = bench.remote.list_tokens(with(pb::ListTokensRequest {}, &session)).await.unwrap_err();
+    let after = bench.remote.list_tokens(with(pb::ListTokensRequest::default(), &session)).await.unwrap_err();
     assert_eq!(after.code(), Code::Unauthenticated);
     bench.stop().await;
 }

@@ -13,12 +13,13 @@ async fn a_token_is_shown_once_listed_and_may_do_what_its_role_may() {
     let made = bench.token("vlc", pb::Role::Viewer).await.unwrap();
     assert!(made.secret.starts_with("lrd_") && made.secret.len() == 47);
     assert_eq!(bench.who(&made.secret).await.unwrap().role(), pb::Role::Viewer);
-    let denied = bench.remote.list_tokens(with(pb::ListTokensRequest {}, &made.secret)).await.unwrap_err();
+    let denied = bench.remote.list_tokens(with(pb::ListTokensRequest::default(), &made.secret)).await.unwrap_err();
     assert_eq!((denied.code(), denied.message()), (Code::PermissionDenied, "this needs the role admin"));
 
     assert_eq!(bench.token("vlc", pb::Role::Admin).await.unwrap_err().code(), Code::AlreadyExists);
     let admin = bench.token("scripts", pb::Role::Admin).await.unwrap();
-    let list = bench.remote.list_tokens(with(pb::ListTokensRequest {}, &admin.secret)).await.unwrap().into_inner();
+    let list =
+        bench.remote.list_tokens(with(pb::ListTokensRequest::default(), &admin.secret)).await.unwrap().into_inner();
     assert_eq!(list.tokens.iter().map(|token| token.name.as_str()).collect::<Vec<_>>(), ["scripts", "vlc"]);
     assert_eq!(list.tokens[1], made.token.unwrap());
     bench.stop().await;

@@ -75,7 +75,7 @@ async fn without_it(stage: &Stage, away: impl Fn(), back: impl Fn()) {
     let asked = Instant::now();
     assert_eq!(change(&clients, "freezer").await, Code::Unavailable);
     assert!(asked.elapsed() < NOTICED, "refused after {:?}", asked.elapsed());
-    until("it to be noticed", || std::future::ready(heard.has("database.lost").then_some(()))).await;
+    until("it to be noticed", || std::future::ready(heard.has(pb::EventKind::DatabaseLost).then_some(()))).await;
     for (n, name) in ["one", "two", "three"].into_iter().enumerate() {
         let asked = Instant::now();
         assert_eq!(change(&clients, name).await, Code::Unavailable);
@@ -92,7 +92,7 @@ async fn without_it(stage: &Stage, away: impl Fn(), back: impl Fn()) {
 
     back();
     until("changes to be possible", || async { (change(&clients, "cellar").await == Code::Ok).then_some(()) }).await;
-    assert!(heard.has("database.back"));
+    assert!(heard.has(pb::EventKind::DatabaseBack));
     daemon.stop().await;
     let runs = watched.runs(home);
     assert_eq!(runs.len(), 1, "recording was not interrupted: {}", home.log());

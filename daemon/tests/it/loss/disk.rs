@@ -13,7 +13,7 @@ use std::{
     time::Duration,
 };
 
-use larder_proto::pb;
+use larder_proto::{Words as _, pb};
 use rustix::process::{Signal, getegid, geteuid};
 
 use super::{Hanging, Heard, NEAR, Watched, check_run};
@@ -170,12 +170,12 @@ impl Scene {
     async fn stopped_because(&self, home: &Home, reason: &str) {
         until("the run's end and its reason", || async {
             let rows = self.clients.recordings_of(self.watched.camera).await;
-            rows.iter().any(|row| row.end_reason == reason).then_some(())
+            rows.iter().any(|row| row.end_reason().word() == reason).then_some(())
         })
         .await;
         until("a gap with its reason", || async {
             let gaps = self.clients.gaps_of(self.watched.camera).await;
-            gaps.iter().any(|gap| gap.reason == reason && gap.ended_at.is_none()).then_some(())
+            gaps.iter().any(|gap| gap.reason().word() == reason && gap.ended_at.is_none()).then_some(())
         })
         .await;
         until("it to be said", || async { (get(home.http(), "/readyz").await.status == 503).then_some(()) }).await;
@@ -216,7 +216,7 @@ async fn a_disk_that_is_really_full_stops_recording_until_there_is_room() {
     let ballast = stage.fill();
 
     scene.stopped_because(home, "disk_full").await;
-    assert!(scene.heard.has("disk.full"), "{}", home.log());
+    assert!(scene.heard.has(pb::EventKind::DiskFull), "{}", home.log());
     assert_eq!(scene.watched.runs(home).len(), 1, "nothing is begun, and nothing that is pinned is deleted");
     fs::remove_file(&ballast).unwrap();
     scene.recorded(2).await;
@@ -266,7 +266,7 @@ async fn a_disk_that_becomes_read_only_or_is_unmounted_stops_recording_until_it_
 
     stage.make_read_only();
     scene.stopped_because(home, "disk_failed").await;
-    assert!(scene.heard.has("recording.failed"), "{}", home.log());
+    assert!(scene.heard.has(pb::EventKind::RecordingFailed), "{}", home.log());
     stage.unmount();
     scene.recorded(2).await;
 
@@ -314,7 +314,7 @@ async fn a_disk_whose_fsync_is_slow_or_fails_is_named_and_costs_no_more_than_it_
     fs::write(fault("file"), "").unwrap();
     until("the run to end", || async {
         let rows = scene.clients.recordings_of(scene.watched.camera).await;
-        rows.iter().any(|row| row.end_reason == "disk_failed").then_some(())
+        rows.iter().any(|row| row.end_reason() == pb::EndReason::DiskFailed).then_some(())
     })
     .await;
     scene.live(&home).await;
@@ -329,7 +329,7 @@ async fn a_disk_whose_fsync_is_slow_or_fails_is_named_and_costs_no_more_than_it_
     scene.daemon.encoders().into_iter().for_each(|pid| signal(pid, Signal::KILL));
     until("a gap", || async {
         let gaps = scene.clients.gaps_of(scene.watched.camera).await;
-        gaps.iter().any(|gap| gap.reason == "disk_failed" && gap.ended_at.is_none()).then_some(())
+        gaps.iter().any(|gap| gap.reason() == pb::GapReason::DiskFailed && gap.ended_at.is_none()).then_some(())
     })
     .await;
     until("it to be said", || async { (get(home.http(), "/readyz").await.status == 503).then_some(()) }).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use jiff::Timestamp;
+use larder_proto::pb::GapReason;
 use rustix::process::Signal;
 
 use super::{Chance, LOSS, NEAR, Watched, check_run, rounds};
@@ -113,7 +114,7 @@ async fn an_encoder_killed_at_any_moment_costs_its_camera_a_few_seconds_and_the_
                     .filter(|at| **at > run.bounds().0)
                     .min_by_key(|at| at.duration_since(end.unwrap()).abs());
                 assert!(after.unwrap().duration_since(end.unwrap()) < LOSS, "{run:?}");
-                assert!(gaps.iter().any(|gap| gap.reason == "encoder_failed"), "{gaps:?}");
+                assert!(gaps.iter().any(|gap| gap.reason() == GapReason::EncoderFailed), "{gaps:?}");
             }
         }
         // One that is killed before its first fragment leaves no run.

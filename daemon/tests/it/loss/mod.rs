@@ -14,7 +14,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp};
-use larder_proto::{pb, wire::CameraId};
+use larder_proto::{Words as _, pb, wire::CameraId};
 use rustix::process::Signal;
 
 use crate::support::{
@@ -104,7 +104,8 @@ impl Watched {
         for (run, row) in files.iter().zip(rows) {
             let number = |key: &str| run.about[key].as_i64().unwrap();
             let bytes: u64 = run.segments.iter().map(|file| fs::metadata(file).unwrap().len()).sum();
-            let reason = Some(row.end_reason.as_str()).filter(|reason| !reason.is_empty());
+            let word = row.end_reason().word();
+            let reason = Some(word.as_str()).filter(|reason| !reason.is_empty());
             if (number("ordinal"), number("first_sequence")) != next
                 || row.size_bytes != bytes
                 || reason != run.end_reason()
@@ -194,24 +195,24 @@ impl Drop for Hanging {
 }
 
 /// The kinds of everything that a hub told while it was listened to.
-struct Heard(Arc<Mutex<Vec<String>>>);
+struct Heard(Arc<Mutex<Vec<pb::EventKind>>>);
 
 impl Heard {
     /// Listens until the hub ends.
     async fn listen(clients: &Clients) -> Self {
         let request = pb::WatchEventsRequest::default();
         let mut events = clients.system.clone().watch_events(request).await.unwrap().into_inner();
-        let kinds = Arc::<Mutex<Vec<String>>>::default();
+        let kinds = Arc::<Mutex<Vec<pb::EventKind>>>::default();
         let heard = Arc::clone(&kinds);
         tokio::spawn(async move {
             while let Ok(Some(event)) = events.message().await {
-                heard.lock().unwrap().push(event.kind);
+                heard.lock().unwrap().push(event.kind());
             }
         });
         Self(kinds)
     }
 
-    fn has(&self, kind: &str) -> bool {
-        self.0.lock().unwrap().iter().any(|heard| heard == kind)
+    fn has(&self, kind: pb::EventKind) -> bool {
+        self.0.lock().unwrap().contains(&kind)
     }
 }

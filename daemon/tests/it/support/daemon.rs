@@ -13,7 +13,7 @@ use larder_proto::{pb, wire::CameraId};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Clients, over_socket, until};
+use super::{Clients, over_socket, state_folder, until};
 
 /// Where a hub lives: outlives the process, as a disk does.
 pub(crate) struct Home {
@@ -35,7 +35,7 @@ impl Home {
         let mut all = vec!["recordings.free_mib=16".to_owned()];
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         Self {
-            state: tempfile::tempdir().unwrap(),
+            state: state_folder(settings),
             link: free_port(),
             http: free_port(),
             thermometers: free_port(),

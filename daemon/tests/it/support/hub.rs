@@ -10,13 +10,14 @@ use larder_daemon::{
     app::{Addresses, App},
     config::Config,
     temperatures::Temperatures,
+    testing::prepare_cluster,
 };
 use larder_proto::{
     pb::{
         self, access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
-        camera_service_client::CameraServiceClient, recording_service_client::RecordingServiceClient,
-        system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
-        viewer_service_client::ViewerServiceClient,
+        camera_service_client::CameraServiceClient, job_service_client::JobServiceClient,
+        recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
+        temperature_service_client::TemperatureServiceClient, viewer_service_client::ViewerServiceClient,
     },
     wire::CameraId,
 };
@@ -41,6 +42,7 @@ pub(crate) struct Clients {
     pub(crate) recordings: RecordingServiceClient<Channel>,
     pub(crate) temperatures: TemperatureServiceClient<Channel>,
     pub(crate) alarms: AlarmServiceClient<Channel>,
+    pub(crate) jobs: JobServiceClient<Channel>,
     pub(crate) system: SystemServiceClient<Channel>,
     pub(crate) access: AccessServiceClient<Channel>,
     pub(crate) viewers: ViewerServiceClient<Channel>,
@@ -53,9 +55,13 @@ impl Hub {
 
     /// With settings as `--set` takes them.
     pub(crate) async fn start_with(settings: &[&str]) -> Self {
+        Self::start_in(state_folder(settings), settings).await
+    }
+
+    /// In a folder that holds a state already.
+    pub(crate) async fn start_in(state: TempDir, settings: &[&str]) -> Self {
         // Set by whichever test is first.
         let _ = rustls::crypto::ring::default_provider().install_default();
-        let state = tempfile::tempdir().unwrap();
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
         let app = App::start(state_config(state.path(), &settings)).await.unwrap();
         let clients = Clients::new(over_socket(&app.addresses().socket).await);
@@ -132,10 +138,24 @@ impl Clients {
             recordings: RecordingServiceClient::new(channel.clone()),
             temperatures: TemperatureServiceClient::new(channel.clone()),
             alarms: AlarmServiceClient::new(channel.clone()),
+            jobs: JobServiceClient::new(channel.clone()),
             system: SystemServiceClient::new(channel.clone()),
             access: AccessServiceClient::new(channel.clone()),
             viewers: ViewerServiceClient::new(channel),
         }
+    }
+}
+
+impl Clients {
+    /// A job as it ended.
+    pub(crate) async fn ended(&self, id: &str) -> pb::Job {
+        let request = pb::WatchJobsRequest { id: id.to_owned() };
+        let mut states = self.jobs.clone().watch_jobs(request).await.unwrap().into_inner();
+        let mut last = None;
+        while let Some(job) = states.message().await.unwrap() {
+            last = Some(job);
+        }
+        last.unwrap()
     }
 }
 
@@ -147,6 +167,15 @@ pub(crate) async fn over_socket(path: &Path) -> Channel {
         async move { tokio::net::UnixStream::connect(path).await.map(TokioIo::new) }
     });
     Endpoint::from_static("http://local").connect_with_connector(connect).await.unwrap()
+}
+
+/// A state folder, with a database cluster in it unless the settings name a server elsewhere.
+pub(crate) fn state_folder(settings: &[&str]) -> TempDir {
+    let state = tempfile::tempdir().unwrap();
+    if !settings.iter().any(|setting| setting.starts_with("database.url")) {
+        prepare_cluster(state.path());
+    }
+    state
 }
 
 /// A hub's configuration: free ports on loopback, and these settings.

@@ -27,7 +27,7 @@ pub(crate) use camera::{Pictures, session_clock, simulated};
 pub(crate) use daemon::{Daemon, Home, children_of, free_port, signal};
 pub(crate) use database::{Server, postmaster, server_processes};
 pub(crate) use far::{Dialer, FarViewer, hello, tls};
-pub(crate) use hub::{Clients, Hub, over_socket, state_config};
+pub(crate) use hub::{Clients, Hub, over_socket, state_config, state_folder};
 pub(crate) use mail::MailServer;
 pub(crate) use media::{RunFiles, frame_times, runs};
 #[cfg(feature = "moq")]

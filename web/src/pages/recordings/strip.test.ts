@@ -1,4 +1,5 @@
 import { beforeAll, expect, test } from 'vitest';
+import { GapReason } from '../../gen/larder/v1/recordings_pb';
 import { dayRange } from '../../ui/days';
 import {
   edgeAfter,
@@ -33,8 +34,8 @@ test('spans that touch are one', () => {
 });
 
 test('stretches are cut to the range', () => {
-  expect(within([{ from: 0, to: 10, reason: 'stalled' }], 5, 20)).toEqual([
-    { from: 5, to: 10, reason: 'stalled' },
+  expect(within([{ from: 0, to: 10, reason: GapReason.STALLED }], 5, 20)).toEqual([
+    { from: 5, to: 10, reason: GapReason.STALLED },
   ]);
   expect(within([{ from: 0, to: 5 }], 5, 20)).toEqual([]);
 });
@@ -47,7 +48,7 @@ test('a time in a gap leads to the next recorded moment', () => {
   expect(nextRecorded(spans, 5)).toBe(5);
   expect(nextRecorded(spans, 10)).toBe(20);
   expect(nextRecorded(spans, 30)).toBeNull();
-  expect(gapAt([{ from: 10, to: 20, reason: 'stalled' }], 20)).toBeNull();
+  expect(gapAt([{ from: 10, to: 20, reason: GapReason.STALLED }], 20)).toBeNull();
 });
 
 test('steps between recordings pass over the one just begun', () => {

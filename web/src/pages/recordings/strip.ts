@@ -1,5 +1,7 @@
 // A stretch of time as a ruled strip: what is recorded, what is not, and the marks of its ruler. Pure.
 
+import type { GapReason } from '../../gen/larder/v1/recordings_pb';
+
 /** A half-open stretch of time in milliseconds. */
 export interface Stretch {
   from: number;
@@ -8,7 +10,7 @@ export interface Stretch {
 
 /** A stretch in which nothing was recorded, and why. */
 export interface GapStretch extends Stretch {
-  reason: string;
+  reason: GapReason;
 }
 
 /** A stretch that retention leaves alone. */

@@ -16,13 +16,12 @@ use lettre::{
 };
 use rustls::pki_types::CertificateDer;
 
-use super::{
-    super::{
-        DeliveryId, Note, Secret,
-        address::{MailServer, MailTls},
-    },
-    Failed,
+use super::super::{
+    Secret,
+    address::{MailServer, MailTls},
+    note::Note,
 };
+use crate::db::jobs::{Failed, JobId};
 
 /// For each answer of the server.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -34,7 +33,7 @@ pub(super) struct Letter<'a> {
     pub(super) from: &'a str,
     pub(super) to: &'a [String],
     pub(super) note: &'a Note,
-    pub(super) id: DeliveryId,
+    pub(super) id: JobId,
 }
 
 /// Sends it; what the server said.
@@ -120,7 +119,7 @@ mod tests {
     fn a_letter_says_all_and_keeps_its_id() {
         let note = Note::test("2026-07-01T12:00:00Z".parse().unwrap());
         let to = ["Ann <ann@example.org>".to_owned(), "bob@example.org".to_owned()];
-        let letter = Letter { from: "larder@pi.example", to: &to, note: &note, id: DeliveryId(Uuid::nil()) };
+        let letter = Letter { from: "larder@pi.example", to: &to, note: &note, id: JobId(Uuid::nil()) };
         let text = String::from_utf8(message(&letter).unwrap().formatted()).unwrap();
         for part in [
             "From: larder@pi.example\r\n",

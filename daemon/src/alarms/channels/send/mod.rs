@@ -10,27 +10,13 @@ use ring::hmac;
 use rustls::{ClientConfig, pki_types::CertificateDer};
 use serde_json::json;
 
-use super::{Channel, DeliveryId, Secret, Target, address::WebUrl, note::Note};
-use crate::{clock::Clock, mqtt, trust};
+use super::{Channel, Secret, Target, address::WebUrl, note::Note};
+use crate::{
+    clock::Clock,
+    db::jobs::{Failed, JobId},
+    mqtt, trust,
+};
 use post::Post;
-
-/// Why an attempt failed, for people. Holds no secret.
-#[derive(Debug)]
-pub(super) struct Failed {
-    pub(super) why: String,
-    /// Trying again is of no use.
-    pub(super) is_permanent: bool,
-}
-
-impl Failed {
-    fn now(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_permanent: false }
-    }
-
-    fn forever(why: impl Into<String>) -> Self {
-        Self { why: why.into(), is_permanent: true }
-    }
-}
 
 /// Sends messages.
 pub(super) struct Sender {
@@ -51,7 +37,7 @@ impl Sender {
     }
 
     /// Sends a message once; what the other side said. Dropped, nothing more is sent.
-    pub(super) async fn send(&self, channel: &Channel, note: &Note, id: DeliveryId) -> Result<String, Failed> {
+    pub(super) async fn send(&self, channel: &Channel, note: &Note, id: JobId) -> Result<String, Failed> {
         let secret = channel.secret.as_ref();
         match &channel.target {
             Target::Webhook { url } => self.webhook(url, secret, note, id).await,
@@ -68,13 +54,7 @@ impl Sender {
         }
     }
 
-    async fn webhook(
-        &self,
-        url: &WebUrl,
-        secret: Option<&Secret>,
-        note: &Note,
-        id: DeliveryId,
-    ) -> Result<String, Failed> {
+    async fn webhook(&self, url: &WebUrl, secret: Option<&Secret>, note: &Note, id: JobId) -> Result<String, Failed> {
         let secret = secret.ok_or_else(|| Failed::forever("its secret is lost; give it again"))?;
         let body = note.json();
         let time = self.clock.now().as_second();

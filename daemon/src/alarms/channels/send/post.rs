@@ -19,7 +19,8 @@ use tokio::{
 };
 use tokio_rustls::TlsConnector;
 
-use super::{Failed, WebUrl};
+use super::WebUrl;
+use crate::db::jobs::Failed;
 
 /// To find the host, reach it, and agree on TLS: each.
 const REACH: Duration = Duration::from_secs(5);

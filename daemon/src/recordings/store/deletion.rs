@@ -1,0 +1,98 @@
+//! What somebody chose to delete.
+
+use std::collections::HashMap;
+
+use tokio_postgres::types::ToSql;
+use uuid::Uuid;
+
+use super::{
+    Error, Pin, RunId, Store,
+    keeping::PINNED,
+    pins,
+    reading::{REACHES, reach},
+};
+use crate::{clock, recordings::Deletion};
+
+/// The part of a statement that chooses segments `s`, and its parameters from `$1` on.
+struct Chosen {
+    sql: &'static str,
+    parameters: Vec<Box<dyn ToSql + Send + Sync>>,
+}
+
+impl Chosen {
+    fn of(what: &Deletion) -> Self {
+        match what {
+            Deletion::Runs(runs) => Self { sql: "s.run_id = ANY($1)", parameters: vec![Box::new(runs.clone())] },
+            Deletion::Span { camera, from_us, to_us } => {
+                let range = clock::from_us(*from_us)..clock::from_us(*to_us);
+                let reach = reach(&range);
+                let parameters: Vec<Box<dyn ToSql + Send + Sync>> =
+                    vec![Box::new(*camera), Box::new(range.start), Box::new(range.end), Box::new(reach)];
+                Self { sql: REACHES, parameters }
+            }
+        }
+    }
+
+    fn parameters(&self) -> Vec<&(dyn ToSql + Sync)> {
+        self.parameters.iter().map(|parameter| -> &(dyn ToSql + Sync) { &**parameter }).collect()
+    }
+}
+
+impl Store {
+    /// How many segments a deletion has left, and their bytes.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn deletable_size(&self, what: &Deletion) -> Result<(u64, u64), Error> {
+        let chosen = Chosen::of(what);
+        let sql = format!(
+            "SELECT count(*), coalesce(sum(s.size_bytes), 0)::bigint FROM segments s
+             WHERE {} AND s.closed AND s.location = 'local' AND NOT {PINNED}",
+            chosen.sql
+        );
+        let row = self.client().await?.query_one(&sql, &chosen.parameters()).await?;
+        Ok((super::unsigned(row.try_get(0)?), super::unsigned(row.try_get(1)?)))
+    }
+
+    /// The oldest segments of a deletion, so many at most: the closed, local ones that no pin holds.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn deletable(&self, what: &Deletion, most: u32) -> Result<Vec<i64>, Error> {
+        let chosen = Chosen::of(what);
+        let sql = format!(
+            "SELECT s.id FROM segments s WHERE {} AND s.closed AND s.location = 'local' AND NOT {PINNED}
+             ORDER BY s.started_at LIMIT {most}",
+            chosen.sql
+        );
+        let rows = self.client().await?.query(&sql, &chosen.parameters()).await?;
+        Ok(rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?)
+    }
+
+    /// The pins that hold something of a deletion, the oldest first.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn pins_against(&self, what: &Deletion) -> Result<Vec<Pin>, Error> {
+        let chosen = Chosen::of(what);
+        let sql = format!(
+            "SELECT p.id, p.camera_id, p.started_at, p.ended_at, p.note, p.created_at FROM pins p
+             WHERE EXISTS (SELECT FROM segments s WHERE {} AND s.closed AND s.camera_id = p.camera_id
+                           AND s.started_at < p.ended_at AND s.ended_at > p.started_at)
+             ORDER BY p.started_at, p.id",
+            chosen.sql
+        );
+        let rows = self.client().await?.query(&sql, &chosen.parameters()).await?;
+        rows.iter().map(pins::pin).collect()
+    }
+
+    /// Which of these runs there are, and whether each has ended.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn ended(&self, runs: &[Uuid]) -> Result<HashMap<RunId, bool>, Error> {
+        let sql = "SELECT id, ended_at IS NOT NULL FROM runs WHERE id = ANY($1)";
+        let rows = self.client().await?.query(sql, &[&runs]).await?;
+        rows.iter().map(|row| Ok((RunId(row.try_get(0)?), row.try_get(1)?))).collect()
+    }
+}

@@ -1,0 +1,23 @@
+// What the hub does by itself, as lists. Pure.
+
+import { JobState, type Job } from '../gen/larder/v1/jobs_pb';
+
+/** Finished jobs that stay in sight. */
+const FINISHED = 5;
+
+/** Whether nothing will change any more. */
+export function isFinished(job: Job): boolean {
+  return job.state >= JobState.SUCCEEDED;
+}
+
+/** The list with a job as it is now. Ids rise with time, so the newest stands first. */
+export function noted(all: readonly Job[], job: Job): Job[] {
+  const others = all.filter((other) => other.id !== job.id);
+  return [job, ...others].sort((one, other) => (one.id < other.id ? 1 : -1));
+}
+
+/** What is shown: all that goes on, and the last few that ended. */
+export function shown(all: readonly Job[]): Job[] {
+  let finished = 0;
+  return all.filter((job) => !isFinished(job) || ++finished <= FINISHED);
+}
