@@ -33,6 +33,11 @@ pub(super) struct Shared {
     pub(super) id: Uuid,
     pub(super) disconnected: CancellationToken,
     connected_at: Timestamp,
+    /// All of the process share it, so it is told once a second and not for every frame.
+    counter: Counter,
+    sent: AtomicU64,
+    /// How many of them the counter knows.
+    counted: AtomicU64,
     delivered: AtomicU64,
     delivered_bytes: AtomicU64,
     skipped: AtomicU64,
@@ -55,6 +60,9 @@ impl Shared {
             id: Uuid::new_v4(),
             disconnected: CancellationToken::new(),
             connected_at,
+            counter: metrics::counter!("larder_live_frames_sent_total", "protocol" => entry.protocol.name()),
+            sent: AtomicU64::default(),
+            counted: AtomicU64::default(),
             delivered: AtomicU64::default(),
             delivered_bytes: AtomicU64::default(),
             skipped: AtomicU64::default(),
@@ -71,6 +79,14 @@ impl Shared {
     pub(super) fn measure(&self, now: Instant) {
         let (frames, bytes) = (load(&self.delivered), load(&self.delivered_bytes));
         self.rare().rates.note(now, frames, bytes);
+        self.count();
+    }
+
+    /// Tells the counter what was sent since it was told last.
+    fn count(&self) {
+        let sent = load(&self.sent);
+        let counted = self.counted.swap(sent, Ordering::Relaxed);
+        self.counter.increment(sent.saturating_sub(counted));
     }
 
     pub(super) fn snapshot(&self, number: u64) -> Snapshot {
@@ -103,7 +119,6 @@ pub struct Seat {
     number: u64,
     shared: Arc<Shared>,
     protocol: &'static str,
-    sent: Counter,
     skipped: Counter,
 }
 
@@ -117,7 +132,6 @@ impl Seat {
             shared,
             protocol,
             // Looked up once and not for every frame.
-            sent: metrics::counter!("larder_live_frames_sent_total", "protocol" => protocol),
             skipped: metrics::counter!("larder_live_frames_skipped_total", "protocol" => protocol),
         }
     }
@@ -134,7 +148,7 @@ impl Seat {
 
     /// A frame of so many bytes is on its way.
     pub fn sent(&self, bytes: usize) {
-        self.sent.increment(1);
+        add(&self.shared.sent, 1);
         add(&self.shared.queued_bytes, wide(bytes));
     }
 
@@ -190,6 +204,7 @@ impl Seat {
 impl Drop for Seat {
     fn drop(&mut self) {
         self.viewers.leave(self.number);
+        self.shared.count();
         metrics::gauge!("larder_live_viewers", "protocol" => self.protocol).decrement(1.0);
     }
 }

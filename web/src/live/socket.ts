@@ -1,6 +1,9 @@
 import { acknowledgement, parseFrame, type LiveFrame } from './wire';
 
-/** Pictures over WebSocket until aborted. Each frame is answered when `take` is done. Resolves with the close code. */
+/**
+ * Pictures over WebSocket until aborted. A frame that asks for it is answered when `take` is done with it and all before
+ * it. Resolves with the close code.
+ */
 export function overSocket(
   camera: string,
   take: (frame: LiveFrame) => Promise<boolean>,
@@ -14,11 +17,12 @@ export function overSocket(
     const stop = () => socket.close();
     if (signal.aborted) stop();
     signal.addEventListener('abort', stop);
+    let taken: Promise<unknown> = Promise.resolve();
     socket.onmessage = ({ data }) => {
       const frame = parseFrame(data as ArrayBuffer);
-      // The answer is what lets the hub send another.
-      void take(frame).then(() => {
-        if (socket.readyState === WebSocket.OPEN) socket.send(acknowledgement(frame.sequence));
+      taken = Promise.all([taken, take(frame)]).then(() => {
+        // The answer is what lets the hub send another.
+        if (frame.asks && socket.readyState === WebSocket.OPEN) socket.send(acknowledgement(frame.sequence));
       });
     };
     socket.onclose = ({ code }) => {

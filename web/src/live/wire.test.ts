@@ -26,6 +26,8 @@ test('a frame is read by its widths', () => {
   expect(frame.capturedAt).toBeCloseTo(1_790_000_000_123.456, 3);
   expect(frame.sentAt - frame.capturedAt).toBeCloseTo(41.5, 3);
   expect([...frame.jpeg]).toEqual([0xff, 0xd8, 0xff, 0xd9]);
+  expect(frame.asks).toBe(false);
+  expect(parseFrame(bytes(MESSAGE.replace('01 00', '01 01'))).asks).toBe(true);
 });
 
 test('an unknown version and a message without a picture are refused', () => {

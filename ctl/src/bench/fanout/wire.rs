@@ -13,6 +13,9 @@ use super::super::{
 const MESSAGE_HEAD: usize = 32;
 /// Where the sequence stands in it.
 const SEQUENCE: usize = 8;
+/// Where its flags stand, and the one that asks for an acknowledgement.
+const FLAGS: usize = 1;
+const ACKNOWLEDGE: u8 = 1;
 /// Longer heads are none of the hub's.
 const MOST_HEAD: usize = 4096;
 
@@ -200,7 +203,8 @@ fn message(opcode: u8, body: &Body) -> Result<Heard, Broken> {
         0x2 => {
             let stamp = body.stamp(MESSAGE_HEAD)?;
             let sequence = number(&body.kept[SEQUENCE..SEQUENCE + 8]);
-            Ok(Heard::Picture(stamp, Some(u64::try_from(sequence).unwrap_or(u64::MAX))))
+            let asks = body.kept[FLAGS] & ACKNOWLEDGE != 0;
+            Ok(Heard::Picture(stamp, asks.then(|| u64::try_from(sequence).unwrap_or(u64::MAX))))
         }
         0x8 => Ok(Heard::Closed),
         0x9 => Ok(Heard::Ping),
@@ -307,9 +311,11 @@ mod tests {
         head[SEQUENCE..SEQUENCE + 8].copy_from_slice(&77u64.to_be_bytes());
         let length = u16::try_from(MESSAGE_HEAD + picture.len()).unwrap().to_be_bytes();
         let long = [&[0x82, 127, 0, 0, 0, 0, 0, 0][..], &length, &head, &picture].concat();
+        head[FLAGS] = ACKNOWLEDGE;
         let bytes = [&[0x89, 0, 0x82, 126][..], &length, &head, &picture, &long, &[0x88, 2, 3, 0xe9]].concat();
-        let shown = Heard::Picture(stamp, Some(77));
-        in_all_pieces(|| Parser::WebSocket(WebSocket::default()), &bytes, &[Heard::Ping, shown, shown, Heard::Closed]);
+        let (asks, does_not) = (Heard::Picture(stamp, Some(77)), Heard::Picture(stamp, None));
+        let expected = [Heard::Ping, asks, does_not, Heard::Closed];
+        in_all_pieces(|| Parser::WebSocket(WebSocket::default()), &bytes, &expected);
         let mut parser = Parser::WebSocket(WebSocket::default());
         assert!(parser.feed(&[0x82, 0x80], &mut Vec::new()).is_err(), "masked");
     }

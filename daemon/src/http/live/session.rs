@@ -31,9 +31,9 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// A session, from upgrade to close.
 ///
-/// While frames flow, what the viewer says is read when the next frame would fill its window, and not as it comes: to
-/// wake and read for each acknowledgement would double the wake-ups and the system calls of the hub's busiest task. When
-/// the window is full, or no frame came for a tick, the viewer is heard at once.
+/// While frames flow, what the viewer says is read when the next frame is sent, and not as it comes: to wake and read for
+/// each acknowledgement would double the wake-ups and the system calls of the hub's busiest task. When the window is full,
+/// or no frame came for a tick, the viewer is heard at once.
 pub(super) struct Session {
     peer: Peer,
     camera: CameraId,
@@ -161,11 +161,7 @@ impl Session {
         self.heard_at = Instant::now();
         match message {
             Inbound::Binary(bytes) => match wire::decode_ack(&bytes) {
-                Some(sequence) => {
-                    if let Some(bytes) = self.window.acknowledged(sequence) {
-                        self.seat.delivered(bytes);
-                    }
-                }
+                Some(sequence) => self.window.acknowledged(sequence).for_each(|bytes| self.seat.delivered(bytes)),
                 None => return Err(End::Close(CloseCode::Unsupported)),
             },
             Inbound::Text => return Err(End::Close(CloseCode::Unsupported)),
@@ -180,15 +176,15 @@ impl Session {
     }
 
     async fn show(&mut self, seen: &Seen) -> Result<(), End> {
-        if self.window.is_nearly_full() {
+        if self.window.awaits_answer() {
             self.hear_all().await?;
         }
         self.quiet = false;
         let bytes = seen.frame.jpeg.len();
         self.seat.skipped(seen.skipped);
         self.seat.sent(bytes);
-        self.window.sent(seen.frame.sequence, bytes);
-        let head = wire::head(seen, self.live.clock.now());
+        let asks = self.window.sent(seen.frame.sequence, bytes);
+        let head = wire::head(seen, self.live.clock.now(), asks);
         let sending = self.peer.send_picture(&head, seen.frame.jpeg.clone());
         send(sending, &mut self.ending).await
     }

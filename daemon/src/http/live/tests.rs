@@ -137,7 +137,7 @@ impl Look {
         let Message::Binary(message) = self.next().await else { panic!("not a frame") };
         let (header, jpeg) = message.split_at(wire::HEADER_LEN);
         let number = |from: usize| u64::from_be_bytes(header[from..from + 8].try_into().expect("8 bytes"));
-        assert_eq!(header[..4], [wire::VERSION, 0, 0, 0]);
+        assert_eq!((header[0], &header[2..4]), (wire::VERSION, &[0, 0][..]));
         assert!(number(24) > 1_700_000_000_000_000, "sent now");
         Shown {
             skipped: u32::from_be_bytes(header[4..8].try_into().expect("4 bytes")),

@@ -5,15 +5,16 @@
 //! | bytes | what |
 //! |---|---|
 //! | 1 | version, [`VERSION`] |
-//! | 1 | flags, 0 |
+//! | 1 | flags: 1 asks for an acknowledgement, the others are 0 |
 //! | 2 | reserved, 0 |
 //! | 4 | frames skipped since the one sent before, at most 2³²−1 |
 //! | 8 | frame sequence |
 //! | 8 | captured at, microseconds since 1970, signed |
 //! | 8 | sent at, microseconds since 1970, signed, on the same clock |
 //!
-//! Viewer to hub, one binary message of [`ACK_LEN`] bytes a frame: the sequence of a frame that was shown or passed
-//! over. At most [`WINDOW`] frames are unacknowledged. Text is never sent.
+//! Viewer to hub, one binary message of [`ACK_LEN`] bytes for each frame that asks for it: its sequence, once it and all
+//! before it were shown or passed over. Others may be acknowledged too. At most [`WINDOW`] frames are unacknowledged.
+//! Text is never sent.
 
 use jiff::Timestamp;
 
@@ -23,6 +24,8 @@ use crate::hub::Seen;
 pub const VERSION: u8 = 1;
 /// Bytes before the JPEG.
 pub const HEADER_LEN: usize = 32;
+/// In a frame's flags: acknowledge it.
+pub const ACKNOWLEDGE: u8 = 1;
 /// Bytes of an acknowledgement.
 pub const ACK_LEN: usize = 8;
 /// Frames sent and not acknowledged. Four fill a line of 200 ms round trip at 20 frames a second; what waits in
@@ -81,10 +84,11 @@ impl CloseCode {
 }
 
 /// What stands before a frame's JPEG.
-pub fn head(seen: &Seen, sent_at: Timestamp) -> [u8; HEADER_LEN] {
+pub fn head(seen: &Seen, sent_at: Timestamp, asks: bool) -> [u8; HEADER_LEN] {
     let frame = &seen.frame;
     let mut head = [0; HEADER_LEN];
     head[0] = VERSION;
+    head[1] = if asks { ACKNOWLEDGE } else { 0 };
     head[4..8].copy_from_slice(&u32::try_from(seen.skipped).unwrap_or(u32::MAX).to_be_bytes());
     head[8..16].copy_from_slice(&frame.sequence.to_be_bytes());
     head[16..24].copy_from_slice(&frame.captured_at.as_microsecond().to_be_bytes());
@@ -118,9 +122,9 @@ mod tests {
             jpeg: Bytes::from_static(&[0xFF, 0xD8, 0xFF, 0xD9]),
         };
         let seen = Seen { frame: Arc::new(frame), skipped: 3 };
-        let head = head(&seen, Timestamp::from_microsecond(-1).expect("a time"));
+        let head = head(&seen, Timestamp::from_microsecond(-1).expect("a time"), true);
         let expected = [
-            &[1, 0, 0, 0][..],
+            &[1, 1, 0, 0][..],
             &[0, 0, 0, 3],
             &[1, 2, 3, 4, 5, 6, 7, 8],
             &[0, 0, 0, 0, 0, 0x0F, 0x42, 0x40],
@@ -128,7 +132,8 @@ mod tests {
         ];
         assert_eq!(head, *expected.concat());
         let many = Seen { skipped: u64::MAX, ..seen };
-        assert_eq!(super::head(&many, Timestamp::UNIX_EPOCH)[4..8], [0xFF; 4]);
+        let many = super::head(&many, Timestamp::UNIX_EPOCH, false);
+        assert_eq!((many[1], &many[4..8]), (0, &[0xFF; 4][..]));
     }
 
     #[test]
