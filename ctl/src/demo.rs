@@ -60,7 +60,7 @@ pub async fn run(args: DemoArgs, target: &TargetArgs, out: &mut Out, stop: Cance
         let prepared = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            prepared = prepare(&args, socket, &state, out) => prepared?,
+            prepared = Box::pin(prepare(&args, socket, &state, out)) => prepared?,
         };
         // It watches `stop` by itself, so that the camera says goodbye.
         film(&prepared, &stop).await

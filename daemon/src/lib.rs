@@ -16,6 +16,7 @@ pub mod home_assistant;
 pub mod http;
 pub mod hub;
 pub mod ingest;
+pub mod interfaces;
 pub mod jobs;
 #[cfg(feature = "moq")]
 pub mod moq;

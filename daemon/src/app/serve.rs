@@ -1,6 +1,6 @@
 //! The services and routers, and the ports they answer on.
 
-use std::{net::IpAddr, path::PathBuf, sync::Arc};
+use std::{path::PathBuf, sync::Arc};
 
 use anyhow::Context as _;
 
@@ -243,10 +243,9 @@ impl Shared {
     }
 
     /// Where cameras dial: an address, for few home networks resolve names for a board.
-    fn host(&self) -> String {
-        let names = self.certs.names();
-        let address = names.iter().find(|name| name.parse::<IpAddr>().is_ok()).or(names.first());
-        address.cloned().unwrap_or_else(|| "localhost".to_owned())
+    fn host(&self) -> Arc<dyn Fn() -> String + Send + Sync> {
+        let link = self.config.camera_link.clone();
+        Arc::new(move || link.dialled().map_or_else(|| "localhost".to_owned(), |address| address.to_string()))
     }
 
     /// Where browsers reach the hub: this machine first, then by name.

@@ -37,7 +37,7 @@ pub struct Parts {
     pub clock: Clock,
     pub events: Events,
     /// Where a camera on the local network dials: an address or a name.
-    pub host: String,
+    pub host: Arc<dyn Fn() -> String + Send + Sync>,
 }
 
 /// `CameraService`.
@@ -134,7 +134,7 @@ impl Service {
     }
 
     fn key(&self, id: CameraId, key: Key) -> pb::CameraKey {
-        let (host, port) = (&self.0.host, self.0.ingest.address().port());
+        let (host, port) = ((self.0.host)(), self.0.ingest.address().port());
         let key_hex = key.to_hex();
         let provisioning_line = format!("larder hub={host}:{port} camera={id} key={key_hex}");
         pb::CameraKey { key_hex, provisioning_line, websocket_path: key.websocket_path(id) }

@@ -1,23 +1,27 @@
 //! Tells cameras on the local network where the hub is: DNS-SD over multicast DNS (RFC 6762, 6763).
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-use mdns_sd::{IfKind, ServiceDaemon, ServiceInfo};
+use mdns_sd::{IfKind, IfPredicate, ServiceDaemon, ServiceInfo};
 use tokio_util::sync::CancellationToken;
 
-use crate::tasks::Tasks;
+use super::Announce;
+use crate::{interfaces, tasks::Tasks};
 
 /// What boards look for.
 const SERVICE: &str = "_larder._tcp.local.";
 
 /// Announces the camera link at `address` until the tasks stop, and takes it back then. `host` is the machine's name.
 /// One that is reached from this machine alone is not announced.
-pub(super) fn start(address: SocketAddr, host: &str, tasks: &Tasks) {
-    if address.ip().is_loopback() {
-        return;
-    }
+pub(super) fn start(wanted: Announce, address: SocketAddr, host: &str, tasks: &Tasks) {
+    let at = match wanted {
+        Announce::Off => return,
+        Announce::At(at) => Some(at),
+        Announce::Everywhere if address.ip().is_loopback() => return,
+        Announce::Everywhere => Some(address.ip()).filter(|ip| !ip.is_unspecified()),
+    };
     let stopping = tasks.stopping();
-    match announce(address, host, &[]) {
+    match announce(at, address.port(), host, &[]) {
         Ok(announced) => {
             tasks.spawn(async move { announced.until(stopping).await });
         }
@@ -31,19 +35,20 @@ struct Announced {
     name: String,
 }
 
-fn announce(address: SocketAddr, host: &str, interfaces: &[IfKind]) -> Result<Announced, mdns_sd::Error> {
+/// At one address, or at all that this machine has and gets.
+fn announce(at: Option<IpAddr>, port: u16, host: &str, only: &[IfKind]) -> Result<Announced, mdns_sd::Error> {
     let daemon = ServiceDaemon::new()?;
+    // Asked of interfaces that come later, too.
+    daemon.disable_interface(IfKind::Predicate(IfPredicate::new(|one| interfaces::is_virtual(&one.name))))?;
     // Not the machine's own name: another responder may speak for that.
     let host_name = format!("larder-{host}.local.");
-    let any = address.ip().is_unspecified();
-    let ip = if any { String::new() } else { address.ip().to_string() };
-    let mut info =
-        ServiceInfo::new(SERVICE, &format!("larder on {host}"), &host_name, ip.as_str(), address.port(), None)?;
-    if any {
+    let ip = at.map(|at| at.to_string()).unwrap_or_default();
+    let mut info = ServiceInfo::new(SERVICE, &format!("larder on {host}"), &host_name, ip.as_str(), port, None)?;
+    if at.is_none() {
         info = info.enable_addr_auto();
     }
-    if !interfaces.is_empty() {
-        info.set_interfaces(interfaces.to_vec());
+    if !only.is_empty() {
+        info.set_interfaces(only.to_vec());
     }
     let name = info.get_fullname().to_owned();
     daemon.register(info)?;
@@ -73,7 +78,7 @@ mod tests {
     async fn whoever_looks_finds_the_address_and_port_until_the_hub_stops() {
         let address: SocketAddr = ([127, 0, 0, 1], 7440).into();
         let host = format!("test-{}", uuid::Uuid::new_v4().simple());
-        let announced = announce(address, &host, &[IfKind::LoopbackV4]).unwrap();
+        let announced = announce(Some(address.ip()), address.port(), &host, &[IfKind::LoopbackV4]).unwrap();
         let board = ServiceDaemon::new().unwrap();
         let events = board.browse(SERVICE).unwrap();
         let name = announced.name.clone();

@@ -1,12 +1,14 @@
 //! What the camera link is told by the configuration.
 
 use std::{
-    net::{Ipv6Addr, SocketAddr},
+    net::{IpAddr, Ipv6Addr, SocketAddr},
     time::Duration,
 };
 
 use larder_proto::wire::camera::{FrameMac, PORT};
 use serde::Deserialize;
+
+use crate::interfaces;
 
 /// Far beyond any home; each is a file descriptor.
 const MOST_CONNECTIONS: usize = 65_536;
@@ -17,8 +19,8 @@ const MOST_CONNECTIONS: usize = 65_536;
 pub struct Config {
     /// Address and port. Port 0 takes a free one.
     pub address: SocketAddr,
-    /// Whether cameras on the local network are told where the hub is, by mDNS.
-    pub announce: bool,
+    /// Whether cameras on the local network are told where the hub is, by mDNS, and by which address.
+    pub announce: Announce,
     /// How many connections are open at once; more wait in the kernel's queue.
     pub max_connections: usize,
     /// How many connections of one address, or of one /64 of IPv6, may be unproven at once; more are told that the hub is busy.
@@ -33,11 +35,42 @@ pub struct Config {
     pub frame_mac: u8,
 }
 
+/// Where cameras are told that the hub is.
+#[derive(Clone, Copy, Debug, Default, Deserialize, Eq, PartialEq)]
+#[serde(from = "Announced")]
+pub enum Announce {
+    /// At every address of this machine's networks, but not of container bridges and tunnels.
+    #[default]
+    Everywhere,
+    /// At this address alone.
+    At(IpAddr),
+    /// Nowhere.
+    Off,
+}
+
+/// As the configuration says it: `true`, `false`, or an address.
+#[derive(Deserialize)]
+#[serde(untagged, expecting = "true, false or an IP address")]
+enum Announced {
+    Switch(bool),
+    Address(IpAddr),
+}
+
+impl From<Announced> for Announce {
+    fn from(announced: Announced) -> Self {
+        match announced {
+            Announced::Switch(true) => Self::Everywhere,
+            Announced::Switch(false) => Self::Off,
+            Announced::Address(address) => Self::At(address),
+        }
+    }
+}
+
 impl Default for Config {
     fn default() -> Self {
         Self {
             address: (Ipv6Addr::UNSPECIFIED, PORT).into(),
-            announce: true,
+            announce: Announce::default(),
             max_connections: 256,
             max_unproven_per_address: 16,
             idle_timeout_seconds: 15,
@@ -75,6 +108,16 @@ impl Config {
         complaints
     }
 
+    /// The address that a board is told to dial, by a person or by mDNS, as things are now. `None` when this machine is on
+    /// no network.
+    pub fn dialled(&self) -> Option<IpAddr> {
+        match (self.announce, self.address.ip()) {
+            (Announce::At(address), _) => Some(address),
+            (_, address) if !address.is_unspecified() => Some(address),
+            _ => interfaces::addresses().first().copied(),
+        }
+    }
+
     pub(super) fn idle_timeout(&self) -> Duration {
         Duration::from_secs(self.idle_timeout_seconds.into())
     }
@@ -91,6 +134,19 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn cameras_are_told_everywhere_nowhere_or_one_address() {
+        let announce = |value: &str| toml::from_str::<Config>(&format!("announce = {value}")).map(|read| read.announce);
+        assert_eq!(announce("true").unwrap(), Announce::Everywhere);
+        assert_eq!(announce("false").unwrap(), Announce::Off);
+        let address = IpAddr::from([192, 168, 1, 20]);
+        assert_eq!(announce("\"192.168.1.20\"").unwrap(), Announce::At(address));
+        assert!(announce("\"eth0\"").unwrap_err().to_string().contains("true, false or an IP address"));
+        let at = |announce, bound: &str| Config { announce, address: bound.parse().unwrap(), ..Config::default() };
+        assert_eq!(at(Announce::At(address), "[::]:7440").dialled(), Some(address));
+        assert_eq!(at(Announce::Everywhere, "10.0.0.7:7440").dialled(), Some([10, 0, 0, 7].into()));
+    }
 
     #[test]
     fn the_defaults_are_right_and_every_complaint_names_its_key() {

@@ -30,7 +30,7 @@ use larder_proto::wire::{
 };
 use tokio::sync::watch;
 
-pub use config::Config;
+pub use config::{Announce, Config};
 pub use listener::StartError;
 pub use registry::{Acknowledged, ControlError};
 pub use update::{Firmware, UpdateError};
@@ -156,9 +156,7 @@ pub async fn start(config: Config, deps: Deps) -> Result<Ingest, StartError> {
     let address = listener.local_addr().map_err(unknown)?;
     let Deps { boards, hub, cameras, probes, clock, events, host, tasks } = deps;
     let registry = registry::Registry::default();
-    if config.announce {
-        announce::start(address, &host, &tasks);
-    }
+    announce::start(config.announce, address, &host, &tasks);
     let known = Arc::clone(&cameras);
     let (troubles, trouble) = (Repeats::default(), Recent::default());
     tasks.spawn_until_stop(troubles.clone().tell_counts());

@@ -13,6 +13,7 @@ const FOUNDATIONS: &[&str] = &[
     "bucket",
     "clock",
     "events",
+    "interfaces",
     "named",
     "outcome",
     "parts",
