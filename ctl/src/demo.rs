@@ -60,10 +60,10 @@ pub async fn run(args: DemoArgs, target: &TargetArgs, out: &mut Out, stop: Cance
         let prepared = tokio::select! {
             biased;
             () = stop.cancelled() => return Ok(()),
-            prepared = Box::pin(prepare(&args, socket, &state, out)) => prepared?,
+            prepared = prepare(&args, socket, &state, out) => prepared?,
         };
         // It watches `stop` by itself, so that the camera says goodbye.
-        film(&prepared, &stop).await
+        Box::pin(film(&prepared, &stop)).await
     };
     let ended = tokio::select! {
         biased;
