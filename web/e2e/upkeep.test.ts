@@ -212,6 +212,28 @@ test('a token works until it is ended', async () => {
   expect(await look()).toBe(401);
 });
 
+test('long work says how far it is, and why it waits, until it is cancelled', async () => {
+  await page.goto(`${hub.url}/system`);
+  await page.getByText('nothing under way').waitFor();
+  // As left by a hub whose disk failed in the middle: it is tried again in a while.
+  await hub.past(`INSERT INTO jobs (id, kind, lane, title, input, created_at, attempts, next_attempt_at, error, done,
+    total, unit) VALUES ('01a22c7c-0000-7000-8000-000000000001', 'recording_deletion', '', 'delete 300 recordings',
+    '{"runs": []}', now(), 1, now() + interval '5 min', 'the disk failed', 120, 300, 'segments')`);
+  const job = page.getByRole('listitem').filter({ hasText: 'delete 300 recordings' });
+  await job.getByText('the disk failed; again in').waitFor();
+  expect(await job.getByRole('progressbar').getAttribute('value')).toBe('120');
+  await page.getByText('1 job under way').waitFor();
+  await keepPicture(page, 'jobs-desktop-light');
+  await job.getByRole('button', { name: 'Cancel' }).click();
+  await job.getByText('cancelled').waitFor();
+  await page.getByText('nothing under way').waitFor();
+
+  const range = ['--from', '2020-01-01', '--to', '2020-01-02'];
+  expect(await hub.larderctl('recording', 'delete', 'pantry', ...range, '--yes')).toMatchObject({
+    job: null,
+  });
+});
+
 test('a new key ends the old one, and the camera comes back with it', async () => {
   await page.goto(`${hub.url}/cameras/pantry`);
   await page.locator('main [data-presence="Live"]').waitFor();

@@ -18,6 +18,7 @@ mod database;
 mod flood;
 mod gates;
 mod home_assistant;
+mod jobs;
 mod layering;
 mod live;
 mod loss;

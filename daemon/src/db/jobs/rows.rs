@@ -106,26 +106,24 @@ impl Rows {
         Ok(())
     }
 
-    /// Writes a new job.
+    /// Writes a new job, and has it taken before anybody can read its row.
     ///
     /// # Errors
-    /// When the database is away.
-    pub(super) async fn insert(&self, job: &Job) -> Result<(), Error> {
-        self.0.store.keep(job, None).await
+    /// When the database is away; then it was not taken.
+    pub(super) async fn insert(&self, job: &Job, take: impl FnOnce()) -> Result<(), Error> {
+        let _nobody_reads = self.0.writing.lock().await;
+        self.0.store.keep(job, None).await?;
+        take();
+        Ok(())
     }
 
-    /// Reads rows, none of which is older than what is said of a job by what waits here and by `take`: it is called
-    /// with the rows before anything else is written.
+    /// Reads rows, and has them taken before another is written: what has changed since they were read waits here.
     ///
     /// # Errors
     /// When the database is away.
     pub(super) async fn unfinished(&self, kinds: &[&str], take: impl FnOnce(Vec<Job>)) -> Result<(), Error> {
         let _nobody_writes = self.0.writing.lock().await;
-        let mut jobs = self.0.store.unfinished(kinds).await?;
-        let waiting = self.waiting();
-        jobs.retain(|job| !waiting.contains_key(&job.id));
-        drop(waiting);
-        take(jobs);
+        take(self.0.store.unfinished(kinds).await?);
         Ok(())
     }
 

@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Error, Failed, Filter, Job, JobId, Outcome, Policy, Progress, Wanted, Watch, Worker,
+    Error, Failed, Filter, Job, JobId, Outcome, Progress, Wanted, Watch, Worker,
     queue::{Cancelled, Ended, Now, Queue},
     rows::Rows,
     store::Store,
@@ -99,8 +99,12 @@ impl Jobs {
             return Err(Error::TooMany(most));
         }
         let job = self.job(wanted);
-        self.0.rows.insert(&job).await?;
-        self.take(job.clone());
+        let take = || {
+            self.told(&job);
+            self.push(&mut self.queue(), job.clone(), self.now());
+        };
+        self.0.rows.insert(&job, take).await?;
+        self.0.wake.notify_one();
         Ok(job)
     }
 
@@ -108,9 +112,13 @@ impl Jobs {
     /// up.
     pub fn tell(&self, wanted: Wanted) -> JobId {
         let job = self.job(wanted);
-        let id = job.id;
-        self.keep(job.clone());
-        self.take(job);
+        let (id, now) = (job.id, self.now());
+        self.told(&job);
+        let mut queue = self.queue();
+        self.keep(&queue, job.clone());
+        self.push(&mut queue, job, now);
+        drop(queue);
+        self.0.wake.notify_one();
         id
     }
 
@@ -134,26 +142,16 @@ impl Jobs {
         }
     }
 
-    fn take(&self, job: Job) {
-        self.told(&job);
-        let lost = self.push(job);
-        if let Some(lost) = lost {
-            metrics::counter!("larder_jobs_total", "kind" => lost.kind.clone(), "result" => "dropped").increment(1);
-            repeats::say!(
-                error, &lost.kind, { job.kind = lost.kind, job.id = %lost.id },
-                "too many jobs wait: the oldest is given up"
-            );
-            self.told(&lost);
-            self.keep(lost);
-        }
-        self.0.wake.notify_one();
-    }
-
-    /// Unless NOTIFY was quicker and it is there already.
-    fn push(&self, job: Job) -> Option<Job> {
-        let now = self.now();
-        let mut queue = self.queue();
-        if queue.get(job.id).is_some() { None } else { queue.push(job, now) }
+    /// Adds to the queue; when that is too much, the oldest of the longest lane is given up.
+    fn push(&self, queue: &mut Queue, job: Job, now: Now) {
+        let Some(lost) = queue.push(job, now) else { return };
+        metrics::counter!("larder_jobs_total", "kind" => lost.kind.clone(), "result" => "dropped").increment(1);
+        repeats::say!(
+            error, &lost.kind, { job.kind = lost.kind, job.id = %lost.id },
+            "too many jobs wait: the oldest is given up"
+        );
+        self.told(&lost);
+        self.keep(queue, lost);
     }
 
     /// One job.
@@ -200,14 +198,10 @@ impl Jobs {
     /// # Errors
     /// When there is none, or it is finished.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
-        let now = self.now();
-        let cancelled = self.queue().cancel(id, now);
-        let Cancelled::Out(job) = cancelled else {
+        let Some(job) = self.take_out(id) else {
             let job = self.get(id).await?;
             return Err(if job.finished.is_some() { Error::Finished(id) } else { Error::NoSuchJob(id) });
         };
-        // Before its attempt ends and another of its lane begins.
-        self.keep((*job).clone());
         if let Some(attempt) = lock(&self.0.running).get(&id) {
             attempt.cancel();
         }
@@ -215,7 +209,16 @@ impl Jobs {
         metrics::counter!("larder_jobs_total", "kind" => job.kind.clone(), "result" => "cancelled").increment(1);
         tracing::info!(job.kind, job.id = %id, job.title, "a job was cancelled");
         self.told(&job);
-        Ok(*job)
+        Ok(job)
+    }
+
+    /// Out of the queue, cancelled.
+    fn take_out(&self, id: JobId) -> Option<Job> {
+        let now = self.now();
+        let mut queue = self.queue();
+        let Cancelled::Out(job) = queue.cancel(id, now) else { return None };
+        self.keep(&queue, (*job).clone());
+        Some(*job)
     }
 
     /// Tries a lane's first job at once: what held it up was mended.
@@ -297,7 +300,16 @@ impl Jobs {
 
     async fn load(&self) -> Result<(), Error> {
         let kinds = self.queue().kinds();
-        let take = |jobs: Vec<Job>| jobs.into_iter().for_each(|job| drop(self.push(job)));
+        let take = |jobs: Vec<Job>| {
+            let now = self.now();
+            let mut queue = self.queue();
+            for job in jobs {
+                // One whose row waits has ended since the rows were read.
+                if queue.get(job.id).is_none() && self.0.rows.get(job.id).is_none() {
+                    self.push(&mut queue, job, now);
+                }
+            }
+        };
         self.0.rows.unfinished(&kinds, take).await?;
         self.0.wake.notify_one();
         Ok(())
@@ -361,7 +373,10 @@ impl Jobs {
         let chance = secrets::random::<1>().map_or(0.5, |[byte]| f64::from(byte) / 255.0);
         // What was cancelled is out of the queue already, and gives its place back here.
         let ended = ended.unwrap_or_else(|| Ended::Failed("it was ended".to_owned()));
-        let Some(job) = self.queue().ended(tried, ended, now, chance) else { return };
+        let mut queue = self.queue();
+        let Some(job) = queue.ended(tried, ended, now, chance) else { return };
+        self.keep(&queue, job.clone());
+        drop(queue);
         let result = match job.finished.map(|finished| finished.outcome) {
             Some(Outcome::Succeeded) => "succeeded",
             Some(Outcome::Failed | Outcome::Cancelled) => "failed",
@@ -376,11 +391,11 @@ impl Jobs {
             }
         }
         self.told(&job);
-        self.keep(job);
     }
 
-    fn keep(&self, job: Job) {
-        let kept = self.queue().policy(&job.kind).map_or(0, |policy: Policy| policy.kept);
+    /// Under the queue's lock: a job that left the queue is among the rows that wait, or its row is written.
+    fn keep(&self, queue: &Queue, job: Job) {
+        let kept = queue.policy(&job.kind).map_or(0, |policy| policy.kept);
         self.0.rows.keep(job, kept);
     }
 
@@ -421,7 +436,8 @@ impl Attempt {
 
     /// Says how far it is: as often as one likes, watchers and rows are told a few times a second at most.
     pub fn progress(&self, progress: Progress) {
-        let Some(job) = self.jobs.queue().progress(self.job.id, progress) else { return };
+        let mut queue = self.jobs.queue();
+        let Some(job) = queue.progress(self.job.id, progress) else { return };
         let mut said = lock(&self.said);
         let due = |last: Option<Instant>, pause| last.is_none_or(|last| last.elapsed() >= pause);
         if due(said.told, TELL) {
@@ -430,7 +446,7 @@ impl Attempt {
         }
         if due(said.kept, KEEP) {
             said.kept = Some(Instant::now());
-            self.jobs.keep(job);
+            self.jobs.keep(&queue, job);
         }
     }
 }

@@ -6,12 +6,12 @@ use jiff::Timestamp;
 use larder_proto::pb::GapReason;
 use rustix::process::Signal;
 
-use super::{Chance, LOSS, NEAR, Watched, check_run, rounds};
-use crate::support::{Habits, Home, postmaster, processes_of, signal, until};
+use super::{Chance, LOSS, NEAR, Watched, check_run};
+use crate::support::{Habits, Home, postmaster, processes_of, signal, times, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_killed_at_any_moment_loses_the_open_fragment_and_one_more_at_most() {
-    let rounds = rounds(16);
+    let rounds = times(16, 300);
     let mut chance = Chance::new();
     let (one, other) = (Chance(chance.below(u64::MAX) | 1), Chance(chance.below(u64::MAX) | 1));
     // Two hubs at once: most of a round is waiting for fragments.
@@ -81,7 +81,7 @@ async fn an_encoder_killed_at_any_moment_costs_its_camera_a_few_seconds_and_the_
     let mut chance = Chance::new();
     let home = Home::new(&[]);
     // The encoder is tried again after 1, 2, 4... seconds: a hub that was started again counts from the beginning.
-    for _ in 0..rounds(6).div_ceil(6) {
+    for _ in 0..times(6, 300).div_ceil(6) {
         let daemon = home.start();
         let clients = home.clients().await;
         let mut watched = Vec::new();
@@ -135,7 +135,7 @@ async fn a_database_killed_again_and_again_does_not_touch_what_is_recorded_and_h
     let clients = home.clients().await;
     let mut watched = Watched::add(&home, &clients, "fridge", Habits::default()).await;
     until("recording", || std::future::ready((!daemon.encoders().is_empty()).then_some(()))).await;
-    for _ in 0..rounds(4) {
+    for _ in 0..times(4, 300) {
         tokio::time::sleep(chance.millis(2_500)).await;
         let pid = until("a server", || std::future::ready(postmaster(home.state()))).await;
         signal(pid, Signal::KILL);

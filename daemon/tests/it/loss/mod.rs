@@ -146,11 +146,6 @@ fn hash(run: &RunFiles) -> u64 {
     hasher.finish()
 }
 
-/// How many rounds; `LARDER_KILL_ROUNDS` asks for more.
-fn rounds(default: u32) -> u32 {
-    std::env::var("LARDER_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(default)
-}
-
 /// Chance that can be repeated: `LARDER_KILL_SEED`, which a failed test names.
 struct Chance(u64);
 

@@ -5,7 +5,7 @@ use std::{net::Ipv4Addr, time::Duration};
 use tokio::task::JoinSet;
 
 use super::{Scene, viewers};
-use crate::support::{Dialer, FarViewer, Hub, get_with, hello, until};
+use crate::support::{Dialer, FarViewer, Hub, get_with, hello, times, until};
 
 /// Limits out of the way: all viewers come from this machine.
 const ROOM: [&str; 2] = ["relay.max_connections_per_address=1000", "relay.handshakes_per_second_per_address=100000"];
@@ -68,10 +68,9 @@ fn memory() -> u64 {
     pages.split(' ').nth(1).unwrap().parse::<u64>().unwrap() * 4096
 }
 
-/// `LARDER_RELAY_CYCLES=10000` for a longer one.
 #[tokio::test(flavor = "multi_thread")]
 async fn viewers_that_come_and_go_leave_nothing_behind() {
-    let cycles = std::env::var("LARDER_RELAY_CYCLES").map_or(300, |cycles| cycles.parse::<usize>().unwrap());
+    let cycles = times(300, 10_000);
     let scene = Scene::start_with(&ROOM, None).await;
     let (hub, token) = (&scene.hub, &scene.token);
     let bearer = format!("Bearer {token}");

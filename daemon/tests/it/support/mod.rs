@@ -51,6 +51,11 @@ pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask:
     tokio::time::timeout(Duration::from_secs(60), asking).await.unwrap_or_else(|_| panic!("waited for: {what}"))
 }
 
+/// How often something is done: in long runs (`LARDER_LONG=1`) more.
+pub(crate) fn times(usual: u32, long: u32) -> u32 {
+    if std::env::var_os("LARDER_LONG").is_some_and(|set| set == "1") { long } else { usual }
+}
+
 /// Command lines that name the state folder: postgres does, and ffmpeg runs below the daemon.
 pub(crate) fn processes_of(state: &Path) -> Vec<String> {
     let wanted = state.to_str().unwrap();
