@@ -20,13 +20,17 @@
 #include <sys/uio.h>
 #endif
 
-#ifndef MSG_NOSIGNAL
-#define MSG_NOSIGNAL 0
-#endif
-
 namespace larder {
 
 namespace {
+
+#ifdef ESP_PLATFORM
+// lwIP knows no SIGPIPE, and its sendmsg refuses MSG_NOSIGNAL although it has the name (EOPNOTSUPP).
+constexpr int kSendFlags = 0;
+static_assert((kSendFlags & ~(MSG_DONTWAIT | MSG_MORE)) == 0, "all that lwip_sendmsg takes");
+#else
+constexpr int kSendFlags = MSG_NOSIGNAL;
+#endif
 
 constexpr size_t kMostParts = 4;
 
@@ -108,7 +112,7 @@ bool Tcp::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* s
         memset(&message, 0, sizeof message);
         message.msg_iov = left + first;
         message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count - first);
-        const ssize_t sent = sendmsg(socket_, &message, MSG_NOSIGNAL);
+        const ssize_t sent = sendmsg(socket_, &message, kSendFlags);
         const uint32_t still_ms = now_ms() - moved_ms;
         if (sent > 0) {
             first += advance(left + first, count - first, static_cast<size_t>(sent));

@@ -34,6 +34,14 @@ struct msghdr {
 #define IPPROTO_TCP 6
 #define TCP_NODELAY 0x01
 
+// All of them, with lwIP's values: one that is left out here hides that lwIP refuses it.
+#define MSG_PEEK 0x01
+#define MSG_WAITALL 0x02
+#define MSG_OOB 0x04
+#define MSG_DONTWAIT 0x08
+#define MSG_MORE 0x10
+#define MSG_NOSIGNAL 0x20
+
 int socket(int domain, int type, int protocol);
 int connect(int socket, const struct sockaddr* to, socklen_t length);
 int getsockopt(int socket, int level, int name, void* value, socklen_t* length);
