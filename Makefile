@@ -60,7 +60,7 @@ bench: tools-run build ## Measure the hub on this machine (about twelve minutes)
 fuzz: tools-fuzz ## Look for inputs that break a decoder, a minute for each; ARGS names some
 	@exec proto/fuzz/run $(ARGS)
 
-firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa code, against the real hub
+firmware-test: $(WEB_BUILT) ## The firmware's checks: on this machine, as Xtensa code, on lwIP, against the real hub
 	@$(MAKE) --no-print-directory -C firmware BUILD=$(abspath $(TARGET))/firmware
 	cargo build --workspace --all-features --locked
 	@LARDERD=$(abspath $(TARGET))/debug/larderd LARDERCTL=$(abspath $(TARGET))/debug/larderctl \

@@ -8,6 +8,7 @@ namespace {
 
 Test* first = nullptr;
 bool has_failed = false;
+const char* now = "";
 
 }  // namespace
 
@@ -32,11 +33,14 @@ void fail(const char* file, int line, const char* what, uint64_t found, uint64_t
     platform::print(text);
 }
 
+const char* running() { return now; }
+
 int run_all(const char* title) {
     int passed = 0, failed = 0;
     char text[256];
     for (const Test* test = first; test != nullptr; test = test->next) {
         has_failed = false;
+        now = test->name;
         test->run();
         (has_failed ? failed : passed)++;
         if (!has_failed) continue;

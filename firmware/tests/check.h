@@ -23,6 +23,8 @@ struct Test {
 /// Fails the running test, and says where.
 void fail(const char* file, int line, const char* what);
 void fail(const char* file, int line, const char* what, uint64_t found, uint64_t expected);
+/// The name of the test that runs now.
+const char* running();
 /// Runs all; the last line is "<title>: N passed, N failed". Returns how many failed.
 int run_all(const char* title);
 

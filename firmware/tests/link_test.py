@@ -314,19 +314,8 @@ class LinkTest(unittest.TestCase):
             line = f"larder hub=127.0.0.1:{hub.port} camera={own.hex()} key={key.hex()}"
             camera = self.camera(line, "--update", slot)
             peer = hub.session()
-            head = struct.pack(">I", len(image)) + hashlib.sha256(image).digest()
             for version, sent, result in [("0.9.0", image, 3), ("1.0.1", damaged, 5), ("1.0.1", image, 1)]:
-                said = head + b"\0" + bytes([len(version)]) + version.encode()
-                peer.send(fake.UPDATE_BEGIN, said + fake.sign(key, b"UP", own, said))
-                status = peer.receive(fake.UPDATE_STATUS)[1]
-                for offset in range(0, len(sent), 4092):
-                    if status[0] == 0:
-                        peer.send(fake.UPDATE_DATA, struct.pack(">I", offset) + sent[offset : offset + 4092])
-                        status = peer.receive(fake.UPDATE_STATUS)[1]
-                if status[0] == 0:
-                    peer.send(fake.UPDATE_END, b"\1")
-                    status = peer.receive(fake.UPDATE_STATUS)[1]
-                self.assertEqual(status[0], result)
+                self.assertEqual(peer.update(own, key, version, sent, said_of=image), result)
                 self.assertEqual(slot.exists(), result == 1)
             self.assertEqual(peer.receive(fake.BYE)[1], bytes([17]))
             self.assertEqual(slot.read_bytes(), image)
