@@ -14,23 +14,18 @@ constexpr uint32_t kFrames = 20;
 uint8_t jpeg[65536];
 size_t jpeg_len;
 
-/// IPv4 in digits alone.
 class Socket : public larder::Stream {
 public:
-    bool connect(const char* host, uint16_t port, uint32_t) override {
+    bool connect(const larder::Place& place, uint32_t) override {
         close();
         // sockaddr_in: family 2 in the machine's order, then port and address in the network's.
-        uint8_t to[16] = {2, 0, static_cast<uint8_t>(port >> 8), static_cast<uint8_t>(port)};
-        for (int at = 0; at < 4; at++) {
-            uint8_t& part = to[4 + at];
-            for (; *host >= '0' && *host <= '9'; host++) part = static_cast<uint8_t>(part * 10 + *host - '0');
-            if (*host == '.') host++;
-        }
+        uint8_t to[16] = {2, 0, static_cast<uint8_t>(place.port >> 8), static_cast<uint8_t>(place.port)};
+        memcpy(to + 4, place.ip, sizeof place.ip);
         socket_ = call(kSocket, 2, 1, 0);
         return socket_ >= 0 && call(kConnect, socket_, address(to), sizeof to) == 0;
     }
 
-    bool send(const larder::Part* parts, size_t count, uint32_t, uint32_t* stall_ms) override {
+    bool send(const larder::Part* parts, size_t count, const larder::SendLimits&, uint32_t* stall_ms) override {
         *stall_ms = 0;
         for (size_t at = 0; at < count; at++) {
             for (size_t sent = 0; sent < parts[at].count;) {
@@ -98,7 +93,7 @@ class Lens : public larder::Eye {
 public:
     explicit Lens(Board* board) : board_(board) {}
     bool take(larder::Picture* picture) override {
-        *picture = larder::Picture{jpeg, jpeg_len, 64, 48, 12, 0, board_->now_us()};
+        *picture = larder::Picture{jpeg, jpeg_len, 12, 0, board_->now_us()};
         return true;
     }
     void give_back() override {}
@@ -122,6 +117,21 @@ public:
     uint32_t frames = 0;
 };
 
+/// IPv4 in digits alone.
+class Finder : public larder::Finder {
+public:
+    void find(larder::Places* to) override {
+        uint8_t ip[4] = {};
+        const char* host = board->settings.hub;
+        for (uint8_t& part : ip) {
+            for (; *host >= '0' && *host <= '9'; host++) part = static_cast<uint8_t>(part * 10 + *host - '0');
+            if (*host == '.') host++;
+        }
+        to->add(ip, board->settings.hub_port);
+    }
+    Board* board = nullptr;
+};
+
 Board board;
 Socket stream;
 
@@ -141,9 +151,11 @@ int emulated::run() {
     static larder::Link link(board.settings.key, &stream, &board, nullptr);
     static Lens lens(&board);
     static Lines lines;
-    static larder::Runner runner(&link, &board, &lens, &lines);
+    static Finder finder;
+    finder.board = &board;
+    static larder::Runner runner(&link, &board, &lens, &lines, &finder);
     board.pace = &runner.pace();
-    while (!lines.is_over && lines.frames < kFrames) runner.step(board.settings.hub, board.settings.hub_port);
+    while (!lines.is_over && lines.frames < kFrames) runner.step();
     link.close(larder::Bye::Done);
     char text[32];
     snprintf(text, sizeof text, "sent %lu\n", static_cast<unsigned long>(lines.frames));

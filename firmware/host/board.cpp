@@ -28,12 +28,12 @@ bool FileSlot::activate() {
     return fclose(file) == 0 && is_written;
 }
 
-bool CutTcp::send(const larder::Part* parts, size_t count, uint32_t timeout_ms, uint32_t* stall_ms) {
+bool CutTcp::send(const larder::Part* parts, size_t count, const larder::SendLimits& limits, uint32_t* stall_ms) {
     // A picture is what comes in three parts.
-    if (cut_after == 0 || count != 3 || ++frames_ <= cut_after) return Tcp::send(parts, count, timeout_ms, stall_ms);
+    if (cut_after == 0 || count != 3 || ++frames_ <= cut_after) return Tcp::send(parts, count, limits, stall_ms);
     frames_ = 0;
     const larder::Part half[] = {parts[0], {parts[1].data, parts[1].count / 2}};
-    Tcp::send(half, 2, timeout_ms, stall_ms);
+    Tcp::send(half, 2, limits, stall_ms);
     return false;
 }
 

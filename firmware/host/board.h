@@ -26,7 +26,7 @@ private:
 /// A connection that a power cut ends in the middle of a picture.
 class CutTcp : public larder::Tcp {
 public:
-    bool send(const larder::Part* parts, size_t count, uint32_t timeout_ms, uint32_t* stall_ms) override;
+    bool send(const larder::Part* parts, size_t count, const larder::SendLimits& limits, uint32_t* stall_ms) override;
 
     /// After so many pictures of a connection the next is cut; 0: never.
     uint32_t cut_after = 0;

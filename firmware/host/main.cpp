@@ -95,20 +95,33 @@ public:
     uint32_t frames = 0;
 };
 
+/// The hub of the settings, by its name or address.
+class Finder : public larder::Finder {
+public:
+    explicit Finder(const larder::Settings& settings) : settings_(settings) {}
+    void find(larder::Places* to) override { larder::resolve(settings_.hub, settings_.hub_port, to); }
+
+private:
+    const larder::Settings& settings_;
+};
+
 /// A day's temperature in a minute, each second a datagram.
 class Thermometer {
 public:
     Thermometer(const Options& options, host::Board* board)
         : options_(options), board_(board), signer_(options.settings.key, options.settings.camera, board->boot) {}
 
-    void tick() {
+    /// Once the hub is known.
+    void tick(const larder::Runner& runner) {
         const uint64_t now_us = board_->now_us();
-        if (options_.readings == 0 || now_us < next_us_) return;
+        larder::Place hub;
+        if (options_.readings == 0 || now_us < next_us_ || !runner.hub(&hub)) return;
+        hub.port = options_.readings;
         next_us_ = now_us + 1000000;
         const int32_t value = 4000 + static_cast<int32_t>(now_us / 1000000 % 60) * 125 / 2;
         uint8_t datagram[larder::kDatagramLen];
         const uint32_t seq = signer_.sign(0, larder::ProbeStatus::Measured, value, now_us, datagram);
-        udp_.send(options_.settings.hub, options_.readings, datagram, sizeof datagram);
+        udp_.send(hub, datagram, sizeof datagram);
         board_->reading_seq = seq;
         board_->readings.assign(1, larder::Reading{0, seq, now_us, value, 0});
     }
@@ -158,15 +171,16 @@ int main(int count, char** words) {
     larder::UpdateReceiver update(settings.key, settings.camera, board.version, &slot);
     larder::Link link(settings.key, &tcp, &board, board.takes_updates ? &update : nullptr);
     Lines lines;
-    larder::Runner runner(&link, &board, &pictures, &lines);
+    Finder finder(settings);
+    larder::Runner runner(&link, &board, &pictures, &lines, &finder);
     board.pictures = &pictures;
     board.pace = &runner.pace();
     board.counts = &runner.counts();
     Thermometer thermometer(options, &board);
 
     while (!is_stopped && (options.frames == 0 || lines.frames < options.frames)) {
-        const uint32_t wait = runner.step(settings.hub, settings.hub_port);
-        thermometer.tick();
+        const uint32_t wait = runner.step();
+        thermometer.tick(runner);
         if (link.wants_restart() || (options.once && lines.sessions > 0)) break;
         pause(wait < 100 ? wait : 100);
     }

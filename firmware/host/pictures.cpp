@@ -72,7 +72,7 @@ bool Pictures::take(larder::Picture* picture) {
         picture_ = files_[count_ % files_.size()];
     }
     count_++;
-    *picture = {picture_.data(), picture_.size(), width, height, quality_, flags, board_->now_us()};
+    *picture = {picture_.data(), picture_.size(), quality_, flags, board_->now_us()};
     flags = 0;
     return true;
 }

@@ -10,17 +10,25 @@ AckResult Board::obey(const Control& control, Remark* remark) {
     return answer;
 }
 
-bool Hub::connect(const char*, uint16_t, uint32_t) {
-    is_open = is_reachable;
+bool Hub::connect(const Place& to, uint32_t timeout_ms) {
+    dialled = to;
+    dials++;
+    const bool is_there = is_reachable && (only.port == 0 || memcmp(&only, &to, sizeof to) == 0);
+    board_->time_us += 1000ull * (is_there ? connect_ms : timeout_ms);
+    is_open = is_there;
     step_ = 0;
     seq_ = 0;
     from_camera_len = to_camera_len_ = to_camera_taken_ = transcript_len_ = said_after_challenge = 0;
-    return is_reachable;
+    return is_open;
 }
 
-bool Hub::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* stall_ms) {
-    *stall_ms = is_stalled ? timeout_ms : 0;
+bool Hub::send(const Part* parts, size_t count, const SendLimits& limits, uint32_t* stall_ms) {
+    *stall_ms = is_stalled ? limits.still_ms : 0;
+    if (is_stalled) board_->time_us += limits.still_ms * 1000;
     if (!is_open || is_stalled) return false;
+    const uint32_t took_ms = send_ms < limits.total_ms ? send_ms : limits.total_ms;
+    board_->time_us += took_ms * 1000;
+    if (took_ms == limits.total_ms) return false;
     for (size_t at = 0; at < count; at++) {
         CHECK(from_camera_len + parts[at].count <= sizeof from_camera);
         memcpy(from_camera + from_camera_len, parts[at].data, parts[at].count);
@@ -32,6 +40,11 @@ bool Hub::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* s
 
 int Hub::receive(uint8_t* to, size_t room, uint32_t wait_ms) {
     if (!is_open) return -1;
+    if (never_silent_ms > 0 && to_camera_len_ == to_camera_taken_) {
+        board_->time_us += never_silent_ms * 1000;
+        to_camera_len_ = to_camera_taken_ = from_camera_len = 0;
+        say(Kind::Ping, "12345678", 8);
+    }
     size_t count = to_camera_len_ - to_camera_taken_;
     if (count > room) count = room;
     if (count > piece) count = piece;

@@ -6,6 +6,8 @@
 
 namespace fake {
 
+constexpr larder::Place kHub = {{192, 168, 1, 2}, 7440};
+
 /// A board whose clock the test moves.
 class Board : public larder::Board {
 public:
@@ -15,7 +17,14 @@ public:
     void measure(larder::Telemetry* telemetry) override { telemetry->uptime_s = 77; }
     void welcomed(const larder::Welcome& wanted, const larder::HubProof&) override { welcome = wanted; }
     larder::AckResult obey(const larder::Control& control, larder::Remark* remark) override;
+    void alive() override {
+        if (time_us - alive_us > longest_us) longest_us = time_us - alive_us;
+        alive_us = time_us;
+    }
 
+    uint64_t alive_us = 1000000;
+    /// The longest time in which it said nothing of being alive.
+    uint64_t longest_us = 0;
     uint64_t time_us = 1000000;
     larder::Welcome welcome = {};
     larder::Control last = {};
@@ -28,8 +37,8 @@ class Hub : public larder::Stream {
 public:
     Hub(Board* board, const uint8_t* key) : board_(board), key_(key, larder::kKeyLen) {}
 
-    bool connect(const char* host, uint16_t port, uint32_t timeout_ms) override;
-    bool send(const larder::Part* parts, size_t count, uint32_t timeout_ms, uint32_t* stall_ms) override;
+    bool connect(const larder::Place& to, uint32_t timeout_ms) override;
+    bool send(const larder::Part* parts, size_t count, const larder::SendLimits& limits, uint32_t* stall_ms) override;
     int receive(uint8_t* to, size_t room, uint32_t wait_ms) override;
     void close() override { is_open = false; }
 
@@ -42,7 +51,17 @@ public:
 
     bool is_open = false;
     bool is_reachable = true;
+    /// Dialled last, how often, and how long the connection takes to come about.
+    larder::Place dialled = {};
+    int dials = 0;
+    uint32_t connect_ms = 0;
+    /// Reachable at this place alone; port 0: at any.
+    larder::Place only = {};
+    /// How long each send takes.
+    uint32_t send_ms = 0;
     bool is_stalled = false;
+    /// Says PING each time so much has passed, so that there is always something to hear.
+    uint32_t never_silent_ms = 0;
     /// Says BYE with this byte instead of CHALLENGE or WELCOME.
     int early_bye = -1;
     int bye_after_auth = -1;

@@ -13,7 +13,7 @@ struct Rig {
     explicit Rig(const uint8_t* hub_key = vectors::kKey)
         : hub(&board, hub_key), link(vectors::kKey, &hub, &board, nullptr) {}
 
-    Bye open() { return link.open("hub", 7440); }
+    Bye open() { return link.open(fake::kHub); }
 
     void expect_end(Bye reason, bool says_bye) {
         CHECK(!link.poll(0));
@@ -75,6 +75,30 @@ TEST("a hub that can't be reached or is silent is given up in time") {
     const uint64_t began_us = silent.board.time_us;
     CHECK_EQ(silent.open(), Bye::HandshakeTooSlow);
     CHECK(silent.board.time_us - began_us < 6000000);
+}
+
+TEST("the handshake has its time from when the connection stands") {
+    Rig slow;
+    slow.hub.connect_ms = 4900;
+    CHECK_EQ(slow.open(), Bye::None);
+    Rig silent;
+    silent.hub.connect_ms = 4900;
+    silent.hub.piece = 0;
+    const uint64_t began_us = silent.board.time_us;
+    CHECK_EQ(silent.open(), Bye::HandshakeTooSlow);
+    const uint64_t took_us = silent.board.time_us - began_us;
+    CHECK(took_us >= 9900000 && took_us < 11000000);
+}
+
+TEST("a hub that goes on saying something does not keep the camera from its pictures, and it is alive") {
+    Rig rig;
+    rig.open();
+    rig.hub.never_silent_ms = 100;
+    const uint64_t began_us = rig.board.time_us;
+    rig.board.longest_us = 0;
+    CHECK(rig.link.poll(500));
+    CHECK(rig.board.time_us - began_us <= 2000000);
+    CHECK(rig.board.longest_us <= 200000);
 }
 
 TEST("a PING comes back, a command is obeyed and acknowledged") {
@@ -154,7 +178,7 @@ TEST("after a send that stood still nothing more is said") {
     uint8_t picture[10] = {};
     uint32_t stall_ms;
     CHECK(rig.link.frame(FrameInfo{0, 8, 8, 10, 0, 0}, 0, picture, sizeof picture, &stall_ms) == Sent::Lost);
-    CHECK_EQ(stall_ms, Link::kSendMs);
+    CHECK_EQ(stall_ms, kSendLimits.still_ms);
     CHECK_EQ(rig.link.reason(), Bye::Lost);
     CHECK_EQ(rig.hub.from_camera_len, before);
     CHECK(!rig.link.poll(0));

@@ -165,7 +165,7 @@ TEST("an update comes over the link, and the camera starts anew with it") {
     fake::Board board;
     fake::Hub hub(&board, vectors::kKey);
     Link link(vectors::kKey, &hub, &board, &rig.update);
-    CHECK_EQ(link.open("hub", 7440), Bye::None);
+    CHECK_EQ(link.open(fake::kHub), Bye::None);
     rig.image.begin(4092, "1.3.0", false);
     hub.say(Kind::UpdateBegin, rig.image.payload, rig.image.payload_len);
     uint8_t piece[kMostUpdateData] = {};
@@ -189,7 +189,7 @@ TEST("a session that ends in between forgets what it had") {
     fake::Board board;
     fake::Hub hub(&board, vectors::kKey);
     Link link(vectors::kKey, &hub, &board, &rig.update);
-    link.open("hub", 7440);
+    link.open(fake::kHub);
     rig.image.begin(200, "1.3.0", false);
     hub.say(Kind::UpdateBegin, rig.image.payload, rig.image.payload_len);
     CHECK(link.poll(0) && rig.update.is_running());

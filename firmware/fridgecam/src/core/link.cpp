@@ -7,7 +7,9 @@ namespace {
 // A hub that says nothing for so many of its own intervals is gone.
 constexpr uint32_t kSilentIntervals = 3;
 constexpr uint32_t kLeastIntervalMs = 1000;
-constexpr uint32_t kByeMs = 300;
+// What still comes when the time is over is taken for so long: an update is not to hold up the pictures.
+constexpr uint32_t kMostOverMs = 1000;
+constexpr SendLimits kByeLimits = {300, 300};
 
 uint64_t micros(uint32_t ms) { return static_cast<uint64_t>(ms) * 1000; }
 uint32_t at_least(uint32_t ms) { return ms > kLeastIntervalMs ? ms : kLeastIntervalMs; }
@@ -28,12 +30,11 @@ Link::Link(const uint8_t key[kKeyLen], Stream* stream, Board* board, UpdateRecei
       told_us_(0),
       stood_ms_(0) {}
 
-Bye Link::open(const char* host, uint16_t port) {
+Bye Link::open(const Place& hub) {
     stood_ms_ = 0;
     welcomed_us_ = 0;
     inbox_.clear();
-    const uint64_t until_us = board_->now_us() + micros(kHandshakeMs);
-    reason_ = stream_->connect(host, port, kHandshakeMs) ? prove(until_us) : Bye::Lost;
+    reason_ = stream_->connect(hub, kConnectMs) ? prove(board_->now_us() + micros(kHandshakeMs)) : Bye::Lost;
     // Whoever did not prove to be the hub is told nothing, not even why.
     if (reason_ != Bye::None) stream_->close();
     return reason_;
@@ -108,7 +109,8 @@ bool Link::poll(uint32_t wait_ms) {
         const int came = stream_->receive(to, room, left_ms < kLeastIntervalMs ? left_ms : kLeastIntervalMs);
         if (came < 0) return end(Bye::Lost);
         inbox_.add(static_cast<size_t>(came));
-        if (came == 0 && board_->now_us() >= until_us) return true;
+        now_us = board_->now_us();
+        if (now_us >= until_us + (came > 0 ? micros(kMostOverMs) : 0)) return true;
     }
     return false;
 }
@@ -117,6 +119,7 @@ bool Link::hear(const Packet& packet) {
     const Bye fault = session_.receive(packet);
     if (fault != Bye::None) return end(fault);
     heard_us_ = board_->now_us();
+    board_->alive();
     Reader in(packet.payload, packet.header.length);
     switch (packet.header.kind) {
         case Kind::Ping:
@@ -207,7 +210,10 @@ Sent Link::frame(const FrameInfo& info, uint64_t t_us, const uint8_t* jpeg, size
     FramePacket packet;
     session_.frame(info, t_us, jpeg, jpeg_len, &packet);
     const Part parts[] = {{packet.head, sizeof packet.head}, {jpeg, jpeg_len}, {packet.trailer, packet.trailer_len}};
-    if (stream_->send(parts, 3, kSendMs, stall_ms)) return Sent::Whole;
+    if (stream_->send(parts, 3, kSendLimits, stall_ms)) {
+        board_->alive();
+        return Sent::Whole;
+    }
     // Half a message may be on its way: nothing else may follow it.
     is_open_ = false;
     close(Bye::None);
@@ -219,7 +225,7 @@ void Link::close(Bye reason) {
     if (is_open_ && reason != Bye::None && reason != Bye::Lost) {
         uint32_t stall_ms;
         const Part part = {out_, session_.bye(reason, board_->now_us(), out_)};
-        stream_->send(&part, 1, kByeMs, &stall_ms);
+        stream_->send(&part, 1, kByeLimits, &stall_ms);
     }
     if (welcomed_us_ != 0) stood_ms_ = welcomed_for_ms();
     welcomed_us_ = 0;
@@ -236,7 +242,9 @@ uint32_t Link::welcomed_for_ms() const {
 bool Link::write(const uint8_t* data, size_t count) {
     uint32_t stall_ms;
     const Part part = {data, count};
-    return stream_->send(&part, 1, kSendMs, &stall_ms);
+    if (!stream_->send(&part, 1, kSendLimits, &stall_ms)) return false;
+    board_->alive();
+    return true;
 }
 
 bool Link::say(Kind kind, size_t payload_len) {

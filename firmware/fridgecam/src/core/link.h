@@ -7,12 +7,16 @@
 
 namespace larder {
 
-/// The board, as far as the link has to know it.
-class Board {
+class Clock {
 public:
-    virtual ~Board() {}
+    virtual ~Clock() {}
     /// Monotonic, microseconds.
     virtual uint64_t now_us() = 0;
+};
+
+/// The board, as far as the link has to know it.
+class Board : public Clock {
+public:
     virtual void random(uint8_t* to, size_t count) = 0;
     /// Fills in everything but the nonce.
     virtual void describe(Hello* hello) = 0;
@@ -21,24 +25,30 @@ public:
     virtual void welcomed(const Welcome& welcome, const HubProof& hub) = 0;
     /// Does what a command says. Reboot is acknowledged here and done by whoever asks `wants_restart`.
     virtual AckResult obey(const Control& control, Remark* remark) = 0;
+    /// Something was done with success: whoever watches over this task can be told so.
+    virtual void alive() {}
 };
 
 /// What became of a picture.
 enum class Sent { Whole, TooLarge, Lost };
 
+/// Of a message. A hub that got no answer to its PINGs for 30 s ends the session, so a longer send would be in vain.
+constexpr SendLimits kSendLimits = {5000, 20000};
+
 class Link {
 public:
+    static constexpr uint32_t kConnectMs = 5000;
+    /// From the moment at which the connection stands.
     static constexpr uint32_t kHandshakeMs = 5000;
-    static constexpr uint32_t kSendMs = 5000;
 
     /// `update` may be null.
     Link(const uint8_t key[kKeyLen], Stream* stream, Board* board, UpdateReceiver* update);
 
     /// Dials and proves. `Bye::None` once a session stands.
-    Bye open(const char* host, uint16_t port);
+    Bye open(const Place& hub);
 
-    /// Takes what came and waits at most so long for more; sends TELEMETRY when it is due. False once the session has
-    /// ended.
+    /// Takes what came and waits at most so long for more, a second longer while more comes; sends TELEMETRY when it is
+    /// due. False once the session has ended.
     bool poll(uint32_t wait_ms);
 
     /// Sends a picture. `stall_ms`: the longest the line stood still.

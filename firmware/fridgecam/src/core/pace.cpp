@@ -81,6 +81,13 @@ void Pace::sent(uint32_t took_ms, uint32_t now_ms) {
     }
 }
 
+void Pace::gave_up(uint32_t now_ms) {
+    good_since_ms_ = now_ms;
+    slow_ = 0;
+    eighths_ = 1;
+    if (worse_ < kMostWorse) worse_++;
+}
+
 void Pace::lower() {
     if (eighths_ > 1) {
         eighths_ = static_cast<uint8_t>(eighths_ > 4 ? eighths_ - 2 : eighths_ - 1);

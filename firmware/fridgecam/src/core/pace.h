@@ -18,6 +18,9 @@ public:
     /// A picture went out, and took so long from its first byte to its last.
     void sent(uint32_t took_ms, uint32_t now_ms);
 
+    /// A picture did not get through in the time that it had: the next ones are small and few.
+    void gave_up(uint32_t now_ms);
+
     /// From one picture to the next.
     uint32_t interval_ms(uint32_t now_ms) const;
     /// The quality to take pictures with.

@@ -5,36 +5,30 @@ namespace larder {
 namespace {
 
 constexpr uint32_t kMostWaitMs = 1000;
-// A driver's buffer is a multiple of its transfers: this much may follow a picture's end.
-constexpr size_t kMostPadding = 1024;
 
 }  // namespace
 
-size_t jpeg_length(const uint8_t* jpeg, size_t count) {
-    if (count < 4 || jpeg[0] != 0xff || jpeg[1] != 0xd8) return 0;
-    const size_t least = count > kMostPadding ? count - kMostPadding : 2;
-    for (size_t end = count; end >= least + 2; end--) {
-        if (jpeg[end - 2] == 0xff && jpeg[end - 1] == 0xd9) return end;
-    }
-    return 0;
-}
-
-Runner::Runner(Link* link, Board* board, Eye* eye, Watcher* watcher)
+Runner::Runner(Link* link, Board* board, Eye* eye, Watcher* watcher, Finder* finder)
     : link_(link),
       board_(board),
       eye_(eye),
       watcher_(watcher),
+      finder_(finder),
+      next_place_(0),
+      all_refused_(true),
+      hub_(),
+      has_hub_(false),
       dial_at_ms_(0),
       frame_at_ms_(0),
       quality_(0),
       was_open_(false),
       has_dialled_(false) {}
 
-uint32_t Runner::step(const char* host, uint16_t port) {
+uint32_t Runner::step() {
     if (!link_->is_open()) {
         if (was_open_) return ended(link_->reason());
         const uint32_t left = until_dial_ms();
-        return left > 0 ? left : dial(host, port);
+        return left > 0 ? left : dial();
     }
     uint32_t now_ms = static_cast<uint32_t>(board_->now_us() / 1000);
     const int32_t left = static_cast<int32_t>(frame_at_ms_ - now_ms);
@@ -51,20 +45,47 @@ uint32_t Runner::until_dial_ms() {
     return left > 0 ? static_cast<uint32_t>(left) : 0;
 }
 
-uint32_t Runner::dial(const char* host, uint16_t port) {
+bool Runner::hub(Place* place) const {
+    *place = hub_;
+    return has_hub_;
+}
+
+uint32_t Runner::dial() {
     has_dialled_ = true;
-    const Bye reason = link_->open(host, port);
-    if (reason != Bye::None) return ended(reason);
+    if (next_place_ == 0) {
+        places_.clear();
+        finder_->find(&places_);
+        all_refused_ = places_.count() > 0;
+        board_->alive();
+        if (places_.count() == 0) return ended(Bye::Lost);
+    }
+    const Place place = places_[next_place_++];
+    const Bye reason = link_->open(place);
+    board_->alive();
+    if (reason == Bye::None) {
+        hub_ = place;
+        has_hub_ = true;
+        opened();
+        return 0;
+    }
+    all_refused_ = all_refused_ && is_refusal(reason);
+    // The hub may be behind another of its addresses, or this is another's hub: all are tried before a rest.
+    if (next_place_ < places_.count()) return 0;
+    return ended(!is_refusal(reason) || all_refused_ ? reason : Bye::Lost);
+}
+
+void Runner::opened() {
     was_open_ = true;
+    next_place_ = 0;
     if (counts_.sent > 0 || counts_.dropped > 0) counts_.reconnects++;
     frame_at_ms_ = static_cast<uint32_t>(board_->now_us() / 1000);
     quality_ = 0;
     watcher_->opened();
-    return 0;
 }
 
 uint32_t Runner::ended(Bye reason) {
     was_open_ = false;
+    next_place_ = 0;
     uint32_t random;
     board_->random(reinterpret_cast<uint8_t*>(&random), sizeof random);
     const uint32_t wait = backoff_.after(reason, link_->welcomed_for_ms(), random);
@@ -85,31 +106,38 @@ void Runner::show(uint32_t now_ms) {
     }
     if (quality_ != pace_.quality()) eye_->set_quality(quality_ = pace_.quality());
     Picture picture;
-    if (!eye_->take(&picture)) return;
+    const bool is_there = eye_->take(&picture);
+    board_->alive();
+    if (!is_there) return;
     const uint32_t number = counts_.captured++;
+    FrameInfo info = {number, 0, 0, picture.quality, picture.flags, 65535};
     picture.jpeg_len = jpeg_length(picture.jpeg, picture.jpeg_len);
-    if (picture.jpeg_len == 0) {
-        counts_.corrupt++;
-        eye_->give_back();
-        return;
-    }
-    const uint64_t began_us = board_->now_us();
-    const uint64_t queued_ms = (began_us - picture.t_us) / 1000;
-    FrameInfo info = {number, picture.width, picture.height, picture.quality, picture.flags, 65535};
-    if (queued_ms < info.queued_ms) info.queued_ms = static_cast<uint16_t>(queued_ms);
-    uint32_t stall_ms;
-    const Sent sent = link_->frame(info, picture.t_us, picture.jpeg, picture.jpeg_len, &stall_ms);
-    const uint64_t ended_us = board_->now_us();
-    const uint32_t took_ms = static_cast<uint32_t>((ended_us - began_us) / 1000);
-    if (sent == Sent::Whole) {
-        counts_.went_out(took_ms, stall_ms);
-        pace_.saw(static_cast<uint32_t>(picture.jpeg_len), static_cast<uint32_t>(ended_us / 1000));
-        pace_.sent(took_ms, static_cast<uint32_t>(ended_us / 1000));
-        watcher_->sent(picture, number);
+    if (picture.jpeg_len > 0 && jpeg_size(picture.jpeg, picture.jpeg_len, &info.width, &info.height)) {
+        send(picture, &info);
     } else {
-        counts_.dropped++;
+        counts_.corrupt++;
     }
     eye_->give_back();
+}
+
+void Runner::send(const Picture& picture, FrameInfo* info) {
+    const uint64_t began_us = board_->now_us();
+    const uint64_t queued_ms = (began_us - picture.t_us) / 1000;
+    if (queued_ms < info->queued_ms) info->queued_ms = static_cast<uint16_t>(queued_ms);
+    uint32_t stall_ms;
+    const Sent sent = link_->frame(*info, picture.t_us, picture.jpeg, picture.jpeg_len, &stall_ms);
+    const uint64_t ended_us = board_->now_us();
+    const uint32_t ended_ms = static_cast<uint32_t>(ended_us / 1000);
+    if (sent != Sent::Whole) {
+        counts_.dropped++;
+        if (ended_us - began_us >= kSendLimits.total_ms * 1000ull) pace_.gave_up(ended_ms);
+        return;
+    }
+    const uint32_t took_ms = static_cast<uint32_t>((ended_us - began_us) / 1000);
+    counts_.went_out(took_ms, stall_ms);
+    pace_.saw(static_cast<uint32_t>(picture.jpeg_len), ended_ms);
+    pace_.sent(took_ms, ended_ms);
+    watcher_->sent(picture, info->number);
 }
 
 }  // namespace larder

@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/time.h>
 #include <time.h>
@@ -33,6 +32,7 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 #endif
 
 constexpr size_t kMostParts = 4;
+constexpr uint32_t kBreathUs = 10000;
 
 uint32_t now_ms() {
     timespec now;
@@ -40,14 +40,14 @@ uint32_t now_ms() {
     return static_cast<uint32_t>(now.tv_sec) * 1000 + static_cast<uint32_t>(now.tv_nsec / 1000000);
 }
 
-addrinfo* resolve(const char* host, uint16_t port, int type) {
-    addrinfo wanted;
-    memset(&wanted, 0, sizeof wanted);
-    wanted.ai_socktype = type;
-    char service[6];
-    snprintf(service, sizeof service, "%u", port);
-    addrinfo* found = nullptr;
-    return getaddrinfo(host, service, &wanted, &found) == 0 ? found : nullptr;
+sockaddr_in address(const Place& place) {
+    sockaddr_in to;
+    memset(&to, 0, sizeof to);
+    to.sin_family = AF_INET;
+    const uint8_t port[] = {static_cast<uint8_t>(place.port >> 8), static_cast<uint8_t>(place.port)};
+    memcpy(&to.sin_port, port, sizeof port);
+    memcpy(&to.sin_addr, place.ip, sizeof place.ip);
+    return to;
 }
 
 /// Takes what was sent off the front of the parts.
@@ -61,6 +61,23 @@ size_t advance(iovec* parts, size_t count, size_t sent) {
     return whole;
 }
 
+/// As many bytes as it takes now.
+ssize_t send_some(int socket, iovec* parts, size_t count) {
+    msghdr message;
+    memset(&message, 0, sizeof message);
+    message.msg_iov = parts;
+    message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count);
+    return sendmsg(socket, &message, kSendFlags);
+}
+
+bool is_temporary(int fault) {
+    return fault == EAGAIN || fault == EWOULDBLOCK || fault == EINTR || fault == ENOMEM;
+}
+
+uint32_t left_of(uint32_t limit_ms, uint32_t passed_ms) { return passed_ms < limit_ms ? limit_ms - passed_ms : 0; }
+
+uint32_t least(uint32_t one, uint32_t other) { return one < other ? one : other; }
+
 }  // namespace
 
 bool Tcp::wait(bool to_write, uint32_t wait_ms) {
@@ -73,31 +90,29 @@ bool Tcp::wait(bool to_write, uint32_t wait_ms) {
     return select(socket_ + 1, to_write ? nullptr : &set, to_write ? &set : nullptr, nullptr, &timeout) > 0;
 }
 
-bool Tcp::dial(const addrinfo& to, uint32_t timeout_ms) {
-    close();
-    socket_ = socket(to.ai_family, SOCK_STREAM, 0);
+bool Tcp::dial(const Place& place, uint32_t timeout_ms) {
+    socket_ = socket(AF_INET, SOCK_STREAM, 0);
     if (socket_ < 0) return false;
     fcntl(socket_, F_SETFL, fcntl(socket_, F_GETFL, 0) | O_NONBLOCK);
     const int on = 1;
     setsockopt(socket_, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
     setsockopt(socket_, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-    if (::connect(socket_, to.ai_addr, to.ai_addrlen) == 0) return true;
+    const sockaddr_in to = address(place);
+    if (::connect(socket_, reinterpret_cast<const sockaddr*>(&to), sizeof to) == 0) return true;
     if (errno != EINPROGRESS || !wait(true, timeout_ms)) return false;
     int fault = 0;
     socklen_t size = sizeof fault;
     return getsockopt(socket_, SOL_SOCKET, SO_ERROR, &fault, &size) == 0 && fault == 0;
 }
 
-bool Tcp::connect(const char* host, uint16_t port, uint32_t timeout_ms) {
-    addrinfo* found = resolve(host, port, SOCK_STREAM);
-    bool is_up = false;
-    for (const addrinfo* at = found; at != nullptr && !is_up; at = at->ai_next) is_up = dial(*at, timeout_ms);
-    if (found != nullptr) freeaddrinfo(found);
-    if (!is_up) close();
-    return is_up;
+bool Tcp::connect(const Place& to, uint32_t timeout_ms) {
+    close();
+    if (dial(to, timeout_ms)) return true;
+    close();
+    return false;
 }
 
-bool Tcp::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* stall_ms) {
+bool Tcp::send(const Part* parts, size_t count, const SendLimits& limits, uint32_t* stall_ms) {
     *stall_ms = 0;
     if (socket_ < 0 || count > kMostParts) return false;
     iovec left[kMostParts];
@@ -106,25 +121,27 @@ bool Tcp::send(const Part* parts, size_t count, uint32_t timeout_ms, uint32_t* s
         left[at].iov_len = parts[at].count;
     }
     size_t first = advance(left, count, 0);
-    uint32_t moved_ms = now_ms();
+    const uint32_t began_ms = now_ms();
+    uint32_t moved_ms = began_ms;
     while (first < count) {
-        msghdr message;
-        memset(&message, 0, sizeof message);
-        message.msg_iov = left + first;
-        message.msg_iovlen = static_cast<decltype(message.msg_iovlen)>(count - first);
-        const ssize_t sent = sendmsg(socket_, &message, kSendFlags);
-        const uint32_t still_ms = now_ms() - moved_ms;
+        const ssize_t sent = send_some(socket_, left + first, count - first);
+        if (sent < 0 && !is_temporary(errno)) return false;
+        const bool is_full = sent < 0 && errno == ENOMEM;
+        const uint32_t time_ms = now_ms();
+        if (time_ms - moved_ms > *stall_ms) *stall_ms = time_ms - moved_ms;
         if (sent > 0) {
             first += advance(left + first, count - first, static_cast<size_t>(sent));
-            moved_ms += still_ms;
-            if (still_ms > *stall_ms) *stall_ms = still_ms;
-        } else if (sent < 0 && errno == ENOMEM && still_ms < timeout_ms) {
+            moved_ms = time_ms;
+        }
+        if (first == count) return true;
+        const uint32_t left_ms = least(left_of(limits.still_ms, time_ms - moved_ms),
+                                       left_of(limits.total_ms, time_ms - began_ms));
+        // The hub always reads: a line that stands still so long is gone, and half a message can't be taken back.
+        if (left_ms == 0) return false;
+        if (is_full) {
             // lwIP is out of buffers, which no wait for the socket ends: let it work.
-            wait(false, 10);
-        } else if (sent < 0 && errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR) {
-            return false;
-        } else if (still_ms >= timeout_ms || !wait(true, timeout_ms - still_ms)) {
-            // The hub always reads: a line that stands still so long is gone, and half a message can't be taken back.
+            usleep(kBreathUs);
+        } else if (sent <= 0 && !wait(true, left_ms)) {
             *stall_ms = now_ms() - moved_ms;
             return false;
         }
@@ -146,19 +163,37 @@ void Tcp::close() {
     socket_ = -1;
 }
 
-Udp::~Udp() {
+void Udp::close() {
     if (socket_ >= 0) ::close(socket_);
+    socket_ = -1;
 }
 
-bool Udp::send(const char* host, uint16_t port, const uint8_t* data, size_t count) {
-    addrinfo* found = resolve(host, port, SOCK_DGRAM);
-    if (found == nullptr) return false;
-    if (socket_ >= 0) ::close(socket_);
-    socket_ = socket(found->ai_family, SOCK_DGRAM, 0);
-    const bool is_sent = socket_ >= 0 && sendto(socket_, data, count, 0, found->ai_addr, found->ai_addrlen) ==
-                                             static_cast<ssize_t>(count);
+bool Udp::send(const Place& place, const uint8_t* data, size_t count) {
+    if (socket_ < 0) socket_ = socket(AF_INET, SOCK_DGRAM, 0);
+    const sockaddr_in to = address(place);
+    if (socket_ >= 0 && sendto(socket_, data, count, 0, reinterpret_cast<const sockaddr*>(&to), sizeof to) ==
+                            static_cast<ssize_t>(count)) {
+        return true;
+    }
+    close();
+    return false;
+}
+
+void resolve(const char* host, uint16_t port, Places* to) {
+    addrinfo wanted;
+    memset(&wanted, 0, sizeof wanted);
+    wanted.ai_family = AF_INET;
+    wanted.ai_socktype = SOCK_STREAM;
+    addrinfo* found = nullptr;
+    if (getaddrinfo(host, nullptr, &wanted, &found) != 0) return;
+    for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+        sockaddr_in address;
+        memcpy(&address, at->ai_addr, sizeof address);
+        uint8_t ip[4];
+        memcpy(ip, &address.sin_addr, sizeof ip);
+        to->add(ip, port);
+    }
     freeaddrinfo(found);
-    return is_sent;
 }
 
 }  // namespace larder

@@ -28,6 +28,10 @@ const char* name(Bye reason) {
     return at < sizeof names / sizeof names[0] ? names[at] : "other";
 }
 
+bool is_said(Bye reason) {
+    return reason != Bye::Lost && reason != Bye::None && reason != Bye::Idle && reason != Bye::HandshakeTooSlow;
+}
+
 bool is_refusal(Bye reason) {
     return reason == Bye::KeyChanged || reason == Bye::CameraRemoved || reason == Bye::UnknownCamera ||
            reason == Bye::Unproven || reason == Bye::Version;

@@ -73,6 +73,8 @@ enum class Bye : uint8_t {
 Bye bye_of(const uint8_t* payload, size_t count);
 /// For the console; the names are those of the hub's logs.
 const char* name(Bye reason);
+/// Whether the other side said so itself: it was there.
+bool is_said(Bye reason);
 /// Whether dialling again soon is pointless: the camera waits a minute.
 bool is_refusal(Bye reason);
 

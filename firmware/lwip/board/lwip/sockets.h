@@ -1,5 +1,6 @@
-/* lwIP's own sockets.h under the names that a program for the board uses: esp-lwip's sockets.h has functions of these
-   names that do nothing but call lwIP's. */
+/* lwIP's own sockets.h under the names that a program for the board uses: espressif/esp-lwip's sockets.h (read at commit
+   1641099, lwIP 2.1.x; its flags and options have the values of lwIP 2.1.3) has functions of these names that do nothing but
+   call lwIP's. */
 #pragma once
 
 #include_next <lwip/sockets.h>
@@ -8,6 +9,7 @@ static inline int socket(int domain, int type, int protocol) { return lwip_socke
 static inline int connect(int fd, const struct sockaddr *to, socklen_t length) { return lwip_connect(fd, to, length); }
 static inline int bind(int fd, const struct sockaddr *at, socklen_t length) { return lwip_bind(fd, at, length); }
 static inline int listen(int fd, int backlog) { return lwip_listen(fd, backlog); }
+static inline int shutdown(int fd, int how) { return lwip_shutdown(fd, how); }
 static inline int accept(int fd, struct sockaddr *from, socklen_t *length) { return lwip_accept(fd, from, length); }
 static inline int getsockname(int fd, struct sockaddr *at, socklen_t *length) {
     return lwip_getsockname(fd, at, length);
