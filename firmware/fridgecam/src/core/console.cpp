@@ -52,31 +52,28 @@ bool copy(const char* from, char* to, size_t room) {
     return true;
 }
 
-/// HOST, HOST:PORT or [ADDRESS]:PORT.
-bool parse_hub(char* text, Settings* settings) {
-    char* host = text;
+const char kWrongHub[] = "a hub is HOST or HOST:PORT";
+// The board's Wi-Fi is not set up for it, and no name is asked for such an address.
+const char kNoIpv6[] = "IPv6 addresses do not work here: give the hub's name or its IPv4 address";
+
+/// HOST or HOST:PORT. Null when it is one, else why not.
+const char* parse_hub(char* text, Settings* settings) {
     char* port = strrchr(text, ':');
-    if (*text == '[') {
-        char* end = strchr(text, ']');
-        if (end == nullptr) return false;
-        *end = 0;
-        host = text + 1;
-        port = end[1] == ':' ? end + 1 : nullptr;
-    }
+    if (*text == '[' || (port != nullptr && strchr(text, ':') != port)) return kNoIpv6;
     unsigned long number = kLinkPort;
     if (port != nullptr) {
         *port++ = 0;
         number = 0;
-        if (*port == 0) return false;
+        if (*port == 0) return kWrongHub;
         for (; *port != 0; port++) {
-            if (digit(*port) < 0 || digit(*port) > 9) return false;
+            if (digit(*port) < 0 || digit(*port) > 9) return kWrongHub;
             number = number * 10 + static_cast<unsigned long>(digit(*port));
-            if (number > 65535) return false;
+            if (number > 65535) return kWrongHub;
         }
     }
-    if (*host == 0 || number == 0 || !copy(host, settings->hub, sizeof settings->hub)) return false;
+    if (*text == 0 || number == 0 || !copy(text, settings->hub, sizeof settings->hub)) return kWrongHub;
     settings->hub_port = static_cast<uint16_t>(number);
-    return true;
+    return nullptr;
 }
 
 /// The value of "name=value", or null.
@@ -96,7 +93,8 @@ LineResult read_larder(Words* words, Settings* settings, const char** why) {
         char* word = words->word[at];
         char* value;
         if ((value = value_of(word, "hub")) != nullptr) {
-            if (!parse_hub(value, settings)) return bad("hub= wants HOST:PORT", why);
+            const char* wrong = parse_hub(value, settings);
+            if (wrong != nullptr) return bad(wrong, why);
         } else if ((value = value_of(word, "camera")) != nullptr) {
             has_id = parse_uuid(value, settings->camera);
             if (!has_id) return bad("camera= wants a UUID", why);
@@ -119,6 +117,9 @@ LineResult read_words(Words* words, Settings* settings, const char** why) {
     if (strcmp(verb, "help") == 0 && rest == 0) return LineResult::Help;
     if (strcmp(verb, "reboot") == 0 && rest == 0) return LineResult::Reboot;
     if (strcmp(verb, "forget") == 0 && rest == 0) return LineResult::Forget;
+    if (strcmp(verb, "probes") == 0 && rest == 1 && strcmp(words->word[1], "forget") == 0) {
+        return LineResult::ForgetProbes;
+    }
     if (strcmp(verb, "larder") == 0) return read_larder(words, settings, why);
     if (strcmp(verb, "wifi") == 0 && (rest == 1 || rest == 2)) {
         if (words->word[1][0] == 0 || !copy(words->word[1], settings->ssid, sizeof settings->ssid)) {
@@ -136,7 +137,8 @@ LineResult read_words(Words* words, Settings* settings, const char** why) {
             settings->hub_port = 0;
             return LineResult::Changed;
         }
-        return parse_hub(words->word[1], settings) ? LineResult::Changed : bad("hub wants HOST[:PORT] or auto", why);
+        const char* wrong = parse_hub(words->word[1], settings);
+        return wrong == nullptr ? LineResult::Changed : bad(wrong, why);
     }
     if (strcmp(verb, "xclk") == 0 && rest == 1) {
         static const char* const known[] = {"8", "10", "16", "20"};
@@ -158,6 +160,7 @@ const char kConsoleHelp[] =
     "larder hub=HOST:PORT camera=UUID key=HEX   as larderctl camera add prints it\n"
     "hub HOST[:PORT], hub auto                  where the hub is\n"
     "xclk 8|10|16|20                            MHz of the image sensor\n"
+    "probes forget                              gives the thermometers their numbers anew\n"
     "show, help, reboot, forget\n";
 
 LineResult read_line(const char* line, Settings* settings, const char** why) {
@@ -171,14 +174,56 @@ LineResult read_line(const char* line, Settings* settings, const char** why) {
     return result;
 }
 
+void unwrap(const char* pasted, char* to, size_t room) {
+    static const char* const names[] = {"hub=", "camera=", "key="};
+    size_t size = 0;
+    bool is_broken = false;
+    for (; *pasted != 0; pasted++) {
+        if (*pasted == '\r' || *pasted == '\n') {
+            is_broken = true;
+            continue;
+        }
+        bool begins_word = false;
+        for (const char* name : names) begins_word = begins_word || strncmp(pasted, name, strlen(name)) == 0;
+        const bool is_glued = size > 0 && to[size - 1] != ' ';
+        if (is_broken && begins_word && is_glued && size + 1 < room) to[size++] = ' ';
+        is_broken = false;
+        if (size + 1 < room) to[size++] = *pasted;
+    }
+    to[size] = 0;
+}
+
+bool LineBuffer::is_unfinished() {
+    line_[size_] = 0;
+    if (size_ == 0 || line_[size_ - 1] == '\n') return false;
+    char text[sizeof line_];
+    unwrap(line_, text, sizeof text);
+    if (strncmp(text, "larder ", 7) != 0) return false;
+    const char* key = strstr(text, "key=");
+    if (key == nullptr) return true;
+    size_t digits = 0;
+    for (key += 4; digit(*key) >= 0; key++) digits++;
+    return *key == 0 && digits < 2 * kKeyLen;
+}
+
 const char* LineBuffer::add(char character) {
     if (character == '\r' || character == '\n') {
+        // The second half of a line break is none.
+        const bool is_second = character == '\n' && was_return_;
+        was_return_ = character == '\r';
+        if (is_second) return nullptr;
+        if (!is_lost_ && size_ + 1 < sizeof line_ && is_unfinished()) {
+            line_[size_++] = '\n';
+            return nullptr;
+        }
         const bool is_whole = size_ > 0 && !is_lost_;
         line_[size_] = 0;
+        unwrap(line_, line_, sizeof line_);
         size_ = 0;
         is_lost_ = false;
         return is_whole ? line_ : nullptr;
     }
+    was_return_ = false;
     if (character == '\b' || character == 0x7f) {
         if (size_ > 0) size_--;
         return nullptr;

@@ -33,6 +33,8 @@ enum class LineResult {
     Reboot,
     /// All settings are to be forgotten.
     Forget,
+    /// Which thermometer has which index is to be forgotten.
+    ForgetProbes,
     Bad,
 };
 
@@ -42,22 +44,30 @@ extern const char kConsoleHelp[];
 ///
 ///     wifi "name" "password"
 ///     larder hub=HOST:PORT camera=UUID key=HEX       (as `larderctl camera add` prints it)
-///     hub HOST[:PORT] | hub auto
+///     hub HOST[:PORT] | hub auto                      (a name or an IPv4 address)
 ///     xclk 8|10|16|20
-///     show | help | reboot | forget
+///     show | help | reboot | forget | probes forget
 LineResult read_line(const char* line, Settings* settings, const char** why);
 
-/// Collects characters into lines; a line that is too long is lost whole.
+/// Takes line breaks out of one pasted line, as terminals and mail programs put them in: in the middle of a word, or in
+/// place of a blank. `to` may be `pasted`; what does not fit into `room` is cut.
+void unwrap(const char* pasted, char* to, size_t room);
+
+/// Collects characters into lines; a line that is too long is lost whole. A `larder` line goes on over line breaks until
+/// its key is whole, or until an empty line.
 class LineBuffer {
 public:
-    LineBuffer() : size_(0), is_lost_(false) {}
+    LineBuffer() : size_(0), is_lost_(false), was_return_(false) {}
     /// The line that this character ends, or null. Valid until the next call.
     const char* add(char character);
 
 private:
-    char line_[256];
+    bool is_unfinished();
+
+    char line_[320];
     size_t size_;
     bool is_lost_;
+    bool was_return_;
 };
 
 /// "0f6fa3c0-9d2b-4c1e-8a55-d1a7e0c4b291", hyphens optional. False when it is none.
