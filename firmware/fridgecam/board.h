@@ -16,6 +16,8 @@ constexpr const char* kVersion = kVersionMark + sizeof "fridgecam-version=" - 1;
 
 constexpr int kProbePin = FRIDGECAM_PROBE_PIN;
 constexpr int kFlashPin = 4;
+// XCLK of the image sensor while that runs; before that, and on boards that have it, the button IO0 to ground.
+constexpr int kButtonPin = 0;
 // Lit when low.
 constexpr int kLampPin = 33;
 constexpr int kPanPin = 14;

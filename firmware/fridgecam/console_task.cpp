@@ -13,6 +13,7 @@ namespace console_task {
 namespace {
 
 constexpr uint32_t kReportMs = 30000;
+const char kNotWritten[] = "not kept: the flash could not be written";
 
 larder::LineBuffer lines;
 larder::LeakWatch leaks;
@@ -45,6 +46,8 @@ void report() {
 
 }  // namespace
 
+const char kKept[] = "kept; it holds after reboot";
+
 void begin() {
     settings = state::settings();
     show();
@@ -56,14 +59,16 @@ const char* enter(const char* line) {
     switch (larder::read_line(line, &settings, &why)) {
         case larder::LineResult::Empty: return "";
         case larder::LineResult::Changed:
-            return settings_store::save(settings) ? "kept; it holds after reboot" : "the flash could not be written";
+            return settings_store::save(settings) ? kKept : kNotWritten;
         case larder::LineResult::Show: show(); return "";
         case larder::LineResult::Help: return larder::kConsoleHelp;
         case larder::LineResult::Reboot: ESP.restart(); return "";
         case larder::LineResult::Forget:
-            settings_store::forget();
-            settings = larder::Settings();
+            if (!settings_store::forget()) return kNotWritten;
+            settings = larder::first_settings();
             return "forgotten; it holds after reboot";
+        case larder::LineResult::ForgetProbes:
+            return settings_store::forget_probes() ? "forgotten; it holds after reboot" : kNotWritten;
         case larder::LineResult::Bad: return why;
     }
     return "";

@@ -5,6 +5,8 @@ namespace console_task {
 
 void begin();
 void tend();
+/// What is said of a line whose settings stand in the flash, and only of such a one.
+extern const char kKept[];
 /// Reads one line, as the console and the portal do; says what became of it. The text is fixed.
 const char* enter(const char* line);
 

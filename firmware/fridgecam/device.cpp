@@ -9,6 +9,7 @@
 #include "ota.h"
 #include "portal.h"
 #include "pwm.h"
+#include "rescue.h"
 #include "sensor_task.h"
 #include "settings_store.h"
 #include "state.h"
@@ -25,8 +26,8 @@ void begin() {
     console_task::begin();
     watchdog::begin();
     pwm::begin();
-    if (!state::settings().is_complete()) {
-        // Nobody to send to yet: the portal and the console ask for what is missing.
+    // Nobody to send to yet, or no way to: the portal and the console ask for what is missing or wrong.
+    if (!state::settings().is_complete() || rescue::wants_portal()) {
         portal::begin();
         return;
     }
@@ -46,6 +47,7 @@ void tend() {
     } else {
         wlan::tend();
         ota::tend();
+        rescue::tend();
         lamp::tend();
     }
     delay(10);

@@ -11,11 +11,6 @@ namespace eye {
 
 namespace {
 
-constexpr int kFallbackMhz = 10;
-constexpr int kStaleFrames = 3;
-// The driver's scale ends at 63 and its buffers are too small for better than this.
-constexpr uint8_t kBestQuality = 10;
-
 struct Format {
     uint16_t width;
     uint16_t height;
@@ -30,24 +25,9 @@ const Format kFormats[] = {
     {1600, 1200, FRAMESIZE_UXGA},
 };
 constexpr int kSvga = 5;
-constexpr int kVga = 4;
+constexpr int kUxga = 9;
 
-bool is_up;
-const Format* format = &kFormats[kVga];
-// What the buffers were made for: smaller ones can follow, larger ones can't.
-const Format* largest = &kFormats[sizeof kFormats / sizeof kFormats[0] - 1];
-uint8_t quality = 12;
-bool wants_snapshot;
-
-void pulse_power() {
-    pinMode(board::kCameraPowerDown, OUTPUT);
-    digitalWrite(board::kCameraPowerDown, HIGH);
-    delay(100);
-    digitalWrite(board::kCameraPowerDown, LOW);
-    delay(100);
-}
-
-bool start(int mhz) {
+camera_config_t configured(int mhz, int quality) {
     camera_config_t config = {};
     config.pin_pwdn = board::kCameraPowerDown;
     config.pin_reset = -1;
@@ -70,74 +50,62 @@ bool start(int mhz) {
     config.ledc_channel = static_cast<ledc_channel_t>(board::kClockChannel);
     config.pixel_format = PIXFORMAT_JPEG;
     config.jpeg_quality = quality;
-    config.fb_count = 2;
-    config.fb_location = CAMERA_FB_IN_PSRAM;
-    config.grab_mode = CAMERA_GRAB_LATEST;
-    if (!psramFound()) {
-        config.fb_count = 1;
-        config.fb_location = CAMERA_FB_IN_DRAM;
-        config.grab_mode = CAMERA_GRAB_WHEN_EMPTY;
-        largest = &kFormats[kSvga];
-    }
-    config.frame_size = largest->size;
-    const esp_err_t fault = esp_camera_init(&config);
-    if (fault != ESP_OK) Serial.printf("camera: error 0x%x at %d MHz\n", static_cast<unsigned>(fault), mhz);
-    return fault == ESP_OK;
+    // A third buffer would only hold a second old picture: the driver (cam_hal.c) replaces the oldest one when a further
+    // one is whole, and for that it needs a free buffer. The shutter drops what waited for too long.
+    config.fb_count = psramFound() ? 2 : 1;
+    config.fb_location = psramFound() ? CAMERA_FB_IN_PSRAM : CAMERA_FB_IN_DRAM;
+    config.grab_mode = psramFound() ? CAMERA_GRAB_LATEST : CAMERA_GRAB_WHEN_EMPTY;
+    return config;
 }
 
-void drop(int count) {
-    while (count-- > 0) {
-        camera_fb_t* frame = esp_camera_fb_get();
-        if (frame != nullptr) esp_camera_fb_return(frame);
-    }
-}
-
-bool apply(const Format& wanted) {
-    sensor_t* sensor = esp_camera_sensor_get();
-    return sensor != nullptr && sensor->set_framesize(sensor, wanted.size) == 0;
-}
-
-class Pictures : public larder::Eye {
+class Ov2640 : public larder::Sensor {
 public:
-    bool take(larder::Picture* picture) override {
-        if (!is_up) {
-            // Not too often: each picture that is due would else wait for it.
-            const uint32_t now_ms = millis();
-            if (now_ms - tried_ms_ > 30000) {
-                tried_ms_ = now_ms;
-                begin(kFallbackMhz);
-            }
-            return false;
+    bool start(uint8_t xclk_mhz, uint8_t quality) override {
+        // The buffers are made for it: smaller sizes can follow, larger ones can't.
+        largest_ = &kFormats[psramFound() ? kUxga : kSvga];
+        camera_config_t config = configured(xclk_mhz, quality);
+        config.frame_size = largest_->size;
+        const esp_err_t fault = esp_camera_init(&config);
+        if (fault != ESP_OK) Serial.printf("camera: error 0x%x at %u MHz\n", static_cast<unsigned>(fault), xclk_mhz);
+        return fault == ESP_OK;
+    }
+
+    void stop() override { esp_camera_deinit(); }
+
+    void wake() override {
+        // 0x105 (not found) is mostly a sensor that did not come out of its sleep.
+        pinMode(board::kCameraPowerDown, OUTPUT);
+        digitalWrite(board::kCameraPowerDown, HIGH);
+        delay(100);
+        digitalWrite(board::kCameraPowerDown, LOW);
+        delay(100);
+    }
+
+    bool set_size(const larder::Size& size) override {
+        sensor_t* sensor = esp_camera_sensor_get();
+        for (const Format& known : kFormats) {
+            if (known.width != size.width || known.height != size.height) continue;
+            return known.width <= largest_->width && sensor != nullptr && sensor->set_framesize(sensor, known.size) == 0;
         }
-        const bool is_snapshot = wants_snapshot;
-        wants_snapshot = false;
-        if (is_snapshot) {
-            apply(*largest);
-            drop(kStaleFrames);
-        }
+        return false;
+    }
+
+    bool set_quality(uint8_t quality) override {
+        sensor_t* sensor = esp_camera_sensor_get();
+        return sensor != nullptr && sensor->set_quality(sensor, quality) == 0;
+    }
+
+    larder::Size largest() override { return larder::Size{largest_->width, largest_->height}; }
+
+    bool grab(larder::Shot* shot) override {
         frame_ = esp_camera_fb_get();
-        if (is_snapshot) apply(*format);
-        if (frame_ == nullptr) {
-            // The driver gave up on the sensor: a new start is the only thing that helps.
-            if (++misses_ < 3) return false;
-            misses_ = 0;
-            esp_camera_deinit();
-            is_up = false;
-            return false;
-        }
-        misses_ = 0;
-        picture->jpeg = frame_->buf;
-        picture->jpeg_len = frame_->len;
-        picture->width = static_cast<uint16_t>(frame_->width);
-        picture->height = static_cast<uint16_t>(frame_->height);
-        picture->quality = quality;
-        picture->flags = static_cast<uint8_t>((is_snapshot ? larder::kFrameSnapshot : 0) |
-                                              (pwm::is_flash_on() ? larder::kFrameFlash : 0));
-        // The driver's stamp is of the frame's first line, on the clock of `esp_timer`.
-        picture->t_us = static_cast<uint64_t>(frame_->timestamp.tv_sec) * 1000000 +
-                        static_cast<uint64_t>(frame_->timestamp.tv_usec);
-        const uint64_t now_us = state::now_us();
-        if (picture->t_us > now_us || picture->t_us == 0) picture->t_us = now_us;
+        if (frame_ == nullptr) return false;
+        shot->jpeg = frame_->buf;
+        shot->jpeg_len = frame_->len;
+        // The driver's stamp is of the frame's beginning, on the clock of `esp_timer`. Its width and height are of the
+        // size that was set last, and not of this frame.
+        shot->t_us = static_cast<uint64_t>(frame_->timestamp.tv_sec) * 1000000 +
+                     static_cast<uint64_t>(frame_->timestamp.tv_usec);
         return true;
     }
 
@@ -146,52 +114,44 @@ public:
         frame_ = nullptr;
     }
 
-    void set_quality(uint8_t wanted) override { eye::set_quality(wanted); }
-
 private:
+    const Format* largest_ = &kFormats[kUxga];
     camera_fb_t* frame_ = nullptr;
-    int misses_ = 0;
-    uint32_t tried_ms_ = 0;
+};
+
+class BoardClock : public larder::Clock {
+public:
+    uint64_t now_us() override { return state::now_us(); }
+};
+
+Ov2640 sensor;
+BoardClock board_clock;
+larder::Shutter shutter(&sensor, &board_clock);
+
+/// The shutter's, and whether the flash was on.
+class Pictures : public larder::Eye {
+public:
+    bool take(larder::Picture* picture) override {
+        if (!shutter.take(picture)) return false;
+        if (pwm::is_flash_on()) picture->flags |= larder::kFrameFlash;
+        return true;
+    }
+    void give_back() override { shutter.give_back(); }
+    void set_quality(uint8_t quality) override { shutter.set_quality(quality); }
 };
 
 Pictures the_pictures;
 
 }  // namespace
 
-bool begin(uint8_t xclk_mhz) {
-    is_up = start(xclk_mhz);
-    // 0x105 (not found) is mostly a sensor that did not come out of its sleep.
-    for (int tries = 0; !is_up && tries < 2; tries++) {
-        pulse_power();
-        is_up = start(tries == 0 ? xclk_mhz : kFallbackMhz);
-    }
-    if (!is_up) return false;
-    apply(*format);
-    // Exposure and white balance settle first.
-    drop(kStaleFrames);
-    return true;
-}
+bool begin(uint8_t xclk_mhz) { return shutter.begin(xclk_mhz); }
 
-bool is_ready() { return is_up; }
+bool is_ready() { return shutter.is_ready(); }
 
-bool set_size(uint16_t width, uint16_t height) {
-    for (const Format& known : kFormats) {
-        if (known.width != width || known.height != height) continue;
-        if (known.width > largest->width) return false;
-        format = &known;
-        return !is_up || apply(known);
-    }
-    return false;
-}
-
-bool set_quality(uint8_t wanted) {
-    quality = wanted < kBestQuality ? kBestQuality : wanted;
-    sensor_t* sensor = is_up ? esp_camera_sensor_get() : nullptr;
-    return sensor == nullptr || sensor->set_quality(sensor, quality) == 0;
-}
+bool set_size(uint16_t width, uint16_t height) { return shutter.set_size(larder::Size{width, height}); }
 
 larder::AckResult set_register(uint8_t setting, int16_t value) {
-    sensor_t* sensor = is_up ? esp_camera_sensor_get() : nullptr;
+    sensor_t* sensor = is_ready() ? esp_camera_sensor_get() : nullptr;
     if (sensor == nullptr) return larder::AckResult::Failed;
     int (*const setters[])(sensor_t*, int) = {
         sensor->set_brightness, sensor->set_contrast, sensor->set_saturation, sensor->set_special_effect,
@@ -209,7 +169,7 @@ larder::AckResult set_register(uint8_t setting, int16_t value) {
     return fault == 0 ? larder::AckResult::Done : larder::AckResult::OutOfRange;
 }
 
-void want_snapshot() { wants_snapshot = true; }
+void want_snapshot() { shutter.want_snapshot(); }
 
 larder::Eye* pictures() { return &the_pictures; }
 

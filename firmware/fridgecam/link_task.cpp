@@ -52,6 +52,7 @@ public:
     }
 
     void measure(larder::Telemetry* telemetry) override { state::measure(telemetry); }
+    void alive() override { watchdog::feed(); }
 
     void welcomed(const larder::Welcome& welcome, const larder::HubProof&) override {
         // A new program that gets this far can stay.
@@ -116,10 +117,23 @@ public:
         lamp::show(eye::is_ready() ? lamp::Sign::Sending : lamp::Sign::NoCamera);
     }
     void ended(larder::Bye reason, uint32_t wait_ms) override {
+        // Whoever says why is there.
+        if (larder::is_said(reason)) wlan::heard();
         Serial.printf("link: %s; again in %lu ms\n", larder::name(reason), static_cast<unsigned long>(wait_ms));
         lamp::show(larder::is_refusal(reason) ? lamp::Sign::Refused : lamp::Sign::Dialling);
     }
     void sent(const larder::Picture&, uint32_t) override {}
+};
+
+class Finder : public larder::Finder {
+public:
+    void find(larder::Places* to) override {
+        // Name servers that are gone take their time; nothing of it is this task's fault.
+        watchdog::leave();
+        wlan::find_hub(state::settings(), to);
+        watchdog::join();
+        if (to->count() == 0) Serial.println("link: no hub found");
+    }
 };
 
 /// Everything that the task owns; made once, never on its stack.
@@ -127,6 +141,7 @@ struct Parts {
     larder::Tcp tcp;
     Board board;
     Watcher watcher;
+    Finder finder;
     larder::UpdateReceiver update;
     larder::Link link;
     larder::Runner runner;
@@ -134,17 +149,25 @@ struct Parts {
     Parts()
         : update(state::settings().key, state::settings().camera, board::kVersion, ota::slot()),
           link(state::settings().key, &tcp, &board, &update),
-          runner(&link, &board, eye::pictures(), &watcher) {
+          runner(&link, &board, eye::pictures(), &watcher, &finder) {
         board.pace = &runner.pace();
     }
 };
 
 void wait(uint32_t ms) { vTaskDelay(ms / portTICK_PERIOD_MS + 1); }
 
+/// What others want to know of the link.
+void tell(Parts* parts) {
+    if (parts->link.is_open()) wlan::heard();
+    larder::Place hub;
+    if (parts->runner.hub(&hub)) state::set_hub(hub);
+    const larder::Pace& pace = parts->runner.pace();
+    const uint32_t now_ms = static_cast<uint32_t>(state::now_us() / 1000);
+    state::set_frames(parts->runner.counts(), pace.tenths_fps(now_ms), pace.quality(), pace.is_lowered());
+}
+
 void run(void*) {
     static Parts parts;
-    char host[64] = "";
-    uint16_t port = 0;
     watchdog::join();
     for (;;) {
         watchdog::feed();
@@ -158,19 +181,8 @@ void run(void*) {
             wait(until_dial_ms < kMostWaitMs ? until_dial_ms : kMostWaitMs);
             continue;
         }
-        // Asked again before each dial: a hub may come back under another address.
-        if (!parts.link.is_open()) {
-            if (!wlan::find_hub(state::settings(), host, &port)) {
-                lamp::show(lamp::Sign::Dialling);
-                wait(kMostWaitMs);
-                continue;
-            }
-            state::set_hub(host);
-        }
-        parts.runner.step(host, port);
-        const larder::Pace& pace = parts.runner.pace();
-        const uint32_t now_ms = static_cast<uint32_t>(state::now_us() / 1000);
-        state::set_frames(parts.runner.counts(), pace.tenths_fps(now_ms), pace.quality(), pace.is_lowered());
+        parts.runner.step();
+        tell(&parts);
         if (parts.link.wants_restart()) {
             wait(500);
             ESP.restart();

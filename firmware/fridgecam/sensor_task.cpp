@@ -5,6 +5,7 @@
 #include <OneWire.h>
 
 #include "board.h"
+#include "settings_store.h"
 #include "src/core/probes.h"
 #include "src/core/tcp.h"
 #include "state.h"
@@ -25,26 +26,23 @@ DallasTemperature thermometers(&wire);
 
 class Bus : public larder::ProbeBus {
 public:
-    uint8_t begin() {
+    uint8_t search(larder::Rom* found, uint8_t most) override {
         thermometers.begin();
         // The call must come back at once: waiting is the state machine's.
         thermometers.setWaitForConversion(false);
         thermometers.setResolution(12);
         uint8_t count = 0;
-        while (count < larder::Probes::kMost && thermometers.getAddress(addresses_[count], count)) count++;
+        while (count < most && thermometers.getAddress(found[count].bytes, count)) count++;
         return count;
     }
 
     void request() override { thermometers.requestTemperatures(); }
 
-    int32_t read(uint8_t probe) override {
-        const float celsius = thermometers.getTempC(addresses_[probe]);
+    int32_t read(const larder::Rom& rom) override {
+        const float celsius = thermometers.getTempC(rom.bytes);
         if (celsius <= DEVICE_DISCONNECTED_C) return larder::kDisconnected;
         return static_cast<int32_t>(celsius * 1000 + (celsius < 0 ? -0.5f : 0.5f));
     }
-
-private:
-    DeviceAddress addresses_[larder::Probes::kMost];
 };
 
 void send(larder::ReadingSigner* signer, larder::Udp* udp, const larder::ProbeResult& result) {
@@ -56,22 +54,35 @@ void send(larder::ReadingSigner* signer, larder::Udp* udp, const larder::ProbeRe
                                result.error_count};
     // TELEMETRY repeats it, so one that is lost here is not lost.
     state::set_reading(reading);
-    char host[state::kMostHost];
-    if (wlan::is_up() && state::hub(host)) {
-        udp->send(host, larder::kReadingPort, datagram, sizeof datagram);
+    larder::Place hub;
+    if (!wlan::is_up() || !state::hub(&hub)) return;
+    hub.port = larder::kReadingPort;
+    udp->send(hub, datagram, sizeof datagram);
+}
+
+/// A thermometer was seen for the first time.
+void show(const larder::Probes& probes) {
+    for (uint8_t index = 0; index < probes.count(); index++) {
+        const uint8_t* rom = probes.table()[index].bytes;
+        Serial.printf("probe %u: %02x-%02x%02x%02x%02x%02x%02x\n", index, rom[0], rom[6], rom[5], rom[4], rom[3], rom[2],
+                      rom[1]);
     }
+    if (!settings_store::save_probes(probes.table())) Serial.println("flash: the probes could not be kept");
 }
 
 void run(void*) {
     static Bus bus;
     static larder::Udp udp;
     static larder::ReadingSigner signer(state::settings().key, state::settings().camera, state::boot());
-    larder::Probes probes(&bus, bus.begin(), kIntervalMs);
-    Serial.printf("probes: %u\n", probes.count());
+    larder::ProbeTable table;
+    settings_store::load_probes(&table);
+    larder::Probes probes(&bus, table, kIntervalMs);
     watchdog::join();
     for (;;) {
         watchdog::feed();
-        if (probes.tick(millis())) {
+        const bool is_over = probes.tick(millis());
+        if (probes.takes_change()) show(probes);
+        if (is_over) {
             for (uint8_t at = 0; at < probes.count(); at++) send(&signer, &udp, probes.result(at));
         }
         vTaskDelay(50 / portTICK_PERIOD_MS);

@@ -20,7 +20,8 @@ struct Shared {
     uint32_t seq;
     uint8_t reading_count;
     larder::Reading readings[larder::kMostProbes];
-    char hub[kMostHost];
+    larder::Place hub;
+    bool has_hub;
     larder::FrameCounts counts;
     uint32_t tenths_fps;
     uint8_t quality;
@@ -67,15 +68,16 @@ uint32_t reading_seq() {
     return shared.seq;
 }
 
-void set_hub(const char* host) {
+void set_hub(const larder::Place& place) {
     Lock lock;
-    strncpy(shared.hub, host, kMostHost - 1);
+    shared.hub = place;
+    shared.has_hub = true;
 }
 
-bool hub(char host[kMostHost]) {
+bool hub(larder::Place* place) {
     Lock lock;
-    memcpy(host, shared.hub, kMostHost);
-    return host[0] != 0;
+    *place = shared.hub;
+    return shared.has_hub;
 }
 
 void set_frames(const larder::FrameCounts& counts, uint32_t tenths_fps, uint8_t quality, bool is_lowered) {

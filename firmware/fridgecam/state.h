@@ -2,6 +2,7 @@
 #pragma once
 
 #include "src/core/console.h"
+#include "src/core/place.h"
 #include "src/core/reading.h"
 #include "src/core/statistics.h"
 
@@ -23,11 +24,10 @@ void set_reading(const larder::Reading& reading);
 /// The number of the newest datagram.
 uint32_t reading_seq();
 
-constexpr size_t kMostHost = 64;
-/// Where the hub was last found.
-void set_hub(const char* host);
-/// False when it was not found yet.
-bool hub(char host[kMostHost]);
+/// Where the hub answered last.
+void set_hub(const larder::Place& place);
+/// False when it did not yet.
+bool hub(larder::Place* place);
 
 /// The link's counts, for the report.
 void set_frames(const larder::FrameCounts& counts, uint32_t tenths_fps, uint8_t quality, bool is_lowered);

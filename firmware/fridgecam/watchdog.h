@@ -6,6 +6,8 @@ namespace watchdog {
 void begin();
 /// The calling task promises to feed.
 void join();
+/// It promises so no more: what it does next may take longer.
+void leave();
 /// The calling task has done something successfully.
 void feed();
 

@@ -1,4 +1,6 @@
-// Stub for type checks: what the sketch uses of the ESP32's Arduino core, in the types that core gives it.
+// Stub: arduino-esp32 2.0.17 and 3.0.4, cores/esp32: Arduino.h, WString.h, HardwareSerial.h, Print.h, Esp.h,
+// IPAddress.h, esp32-hal*.h. What the sketch uses, in the types that the cores give it. Print.h was read at commit
+// 08b6363, Esp.h at 00c1a65 and IPAddress.h at 0cff29d; the others are declared as sketches use them.
 #pragma once
 
 #include <esp_arduino_version.h>
@@ -10,11 +12,14 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <functional>
+
 #define PROGMEM
 #define HIGH 0x1
 #define LOW 0x0
 #define INPUT 0x01
 #define OUTPUT 0x03
+#define INPUT_PULLUP 0x05
 
 class String {
 public:
@@ -35,11 +40,13 @@ String operator+(const char* one, const String& other);
 
 class HardwareSerial {
 public:
-    void begin(unsigned long baud);
+    void begin(unsigned long baud, uint32_t config = 0x800001c, int8_t rx_pin = -1, int8_t tx_pin = -1);
     int available();
     int read();
     size_t print(const char* text);
     size_t println(const char* text);
+    size_t println(const String& text);
+    size_t println(int number, int base = 10);
     size_t printf(const char* format, ...) __attribute__((format(printf, 2, 3)));
 };
 extern HardwareSerial Serial;
@@ -56,13 +63,17 @@ extern EspClass ESP;
 class IPAddress {
 public:
     IPAddress();
+    IPAddress(uint32_t address);
+    operator uint32_t() const;
     uint8_t operator[](int index) const;
+    uint8_t& operator[](int index);
 };
 
 unsigned long millis();
 void delay(uint32_t ms);
 void pinMode(uint8_t pin, uint8_t mode);
 void digitalWrite(uint8_t pin, uint8_t value);
+int digitalRead(uint8_t pin);
 bool psramFound();
 float temperatureRead();
 

@@ -1,4 +1,5 @@
-// Stub for type checks.
+// Stub: arduino-esp32, libraries/DNSServer/src/DNSServer.h, 3.0 (read at commit 4998243). Core 2.0.x takes the port by
+// reference.
 #pragma once
 
 #include <Arduino.h>

@@ -1,4 +1,6 @@
-// Stub for type checks: the library DallasTemperature.
+// Stub: milesburton/Arduino-Temperature-Control-Library, DallasTemperature.h, 4.0 (read in part: its requests);
+// `requestTemperatures` returned void up to 3.8.1 (read at commit b67d877). `getTempC` has a second argument with a
+// default in 4.0.
 #pragma once
 
 #include "OneWire.h"
@@ -9,11 +11,17 @@ typedef uint8_t DeviceAddress[8];
 
 class DallasTemperature {
 public:
-    explicit DallasTemperature(OneWire* wire);
+    struct request_t {
+        bool result;
+        unsigned long timestamp;
+        operator bool() { return result; }
+    };
+
+    DallasTemperature(OneWire* wire);
     void begin();
     void setWaitForConversion(bool wait);
     void setResolution(uint8_t bits);
     bool getAddress(uint8_t* address, uint8_t index);
-    void requestTemperatures();
-    float getTempC(const uint8_t* address);
+    request_t requestTemperatures();
+    float getTempC(const uint8_t* address, uint8_t retries = 0);
 };

@@ -1,9 +1,9 @@
-// Stub for type checks: the library OneWire.
+// Stub: PaulStoffregen/OneWire, OneWire.h, 2.3.x (read at commit 6ad660a).
 #pragma once
 
 #include <stdint.h>
 
 class OneWire {
 public:
-    explicit OneWire(uint8_t pin);
+    OneWire(uint8_t pin);
 };

@@ -1,4 +1,5 @@
-// Stub for type checks.
+// Stub: arduino-esp32, libraries/Preferences/src/Preferences.h and Preferences.cpp (read at commits 0cf8fbb and 1df266e).
+// A put returns how many bytes it wrote, 0 when it failed; for a string that is its length, so 0 for an empty one too.
 #pragma once
 
 #include <stddef.h>
@@ -8,6 +9,8 @@ class Preferences {
 public:
     bool begin(const char* name, bool read_only = false);
     bool clear();
+    bool remove(const char* key);
+    bool isKey(const char* key);
     size_t putUChar(const char* key, uint8_t value);
     size_t putUShort(const char* key, uint16_t value);
     size_t putUInt(const char* key, uint32_t value);

@@ -1,4 +1,5 @@
-// Stub for type checks: espressif/esp32-camera. The numbers of `framesize_t` differ between versions: framesize.h.
+// Stub: espressif/esp32-camera 2.0.8 to 2.1.5, driver/include: esp_camera.h (read at commit 4335c93) and sensor.h (read at
+// 5fe2266), whose functions stand here in its order. The numbers of `framesize_t` differ between versions: framesize.h.
 #pragma once
 
 #include <esp_err.h>
@@ -7,12 +8,26 @@
 #include <stdint.h>
 #include <sys/time.h>
 
-typedef enum { PIXFORMAT_RGB565, PIXFORMAT_JPEG = 4 } pixformat_t;
+typedef enum {
+    PIXFORMAT_RGB565,
+    PIXFORMAT_YUV422,
+    PIXFORMAT_YUV420,
+    PIXFORMAT_GRAYSCALE,
+    PIXFORMAT_JPEG,
+} pixformat_t;
 typedef enum { CAMERA_FB_IN_PSRAM, CAMERA_FB_IN_DRAM } camera_fb_location_t;
 typedef enum { CAMERA_GRAB_WHEN_EMPTY, CAMERA_GRAB_LATEST } camera_grab_mode_t;
 typedef enum { LEDC_TIMER_0 = 0, LEDC_TIMER_1 } ledc_timer_t;
 typedef enum { LEDC_CHANNEL_0 = 0, LEDC_CHANNEL_1 } ledc_channel_t;
-typedef enum { GAINCEILING_2X, GAINCEILING_4X } gainceiling_t;
+typedef enum {
+    GAINCEILING_2X,
+    GAINCEILING_4X,
+    GAINCEILING_8X,
+    GAINCEILING_16X,
+    GAINCEILING_32X,
+    GAINCEILING_64X,
+    GAINCEILING_128X,
+} gainceiling_t;
 
 typedef struct {
     int pin_pwdn;
@@ -20,11 +35,11 @@ typedef struct {
     int pin_xclk;
     union {
         int pin_sccb_sda;
-        int pin_sscb_sda;
+        int pin_sscb_sda __attribute__((deprecated));
     };
     union {
         int pin_sccb_scl;
-        int pin_sscb_scl;
+        int pin_sscb_scl __attribute__((deprecated));
     };
     int pin_d7;
     int pin_d6;
@@ -46,6 +61,7 @@ typedef struct {
     size_t fb_count;
     camera_fb_location_t fb_location;
     camera_grab_mode_t grab_mode;
+    int sccb_i2c_port;
 } camera_config_t;
 
 typedef struct {
@@ -85,8 +101,10 @@ struct _sensor {
     int (*set_lenc)(sensor_t* sensor, int enable);
 };
 
+extern "C" {
 esp_err_t esp_camera_init(const camera_config_t* config);
 esp_err_t esp_camera_deinit();
 camera_fb_t* esp_camera_fb_get();
 void esp_camera_fb_return(camera_fb_t* frame);
 sensor_t* esp_camera_sensor_get();
+}

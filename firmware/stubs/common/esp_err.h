@@ -1,4 +1,4 @@
-// Stub for type checks.
+// Stub: esp-idf 4.4 and 5.1, components/esp_common/include/esp_err.h. Declared as sketches use it.
 #pragma once
 
 typedef int esp_err_t;

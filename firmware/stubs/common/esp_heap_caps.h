@@ -1,4 +1,4 @@
-// Stub for type checks.
+// Stub: esp-idf 4.4 and 5.1, components/heap/include/esp_heap_caps.h. Declared as sketches use it.
 #pragma once
 
 #include <stddef.h>

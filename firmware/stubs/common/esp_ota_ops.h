@@ -1,4 +1,5 @@
-// Stub for type checks.
+// Stub: esp-idf, components/app_update/include/esp_ota_ops.h (read at commit 96a022a); esp_partition.h and
+// esp_flash_partitions.h are declared as sketches use them.
 #pragma once
 
 #include <esp_err.h>

@@ -1,4 +1,4 @@
-// Stub for type checks.
+// Stub: esp-idf 4.4 and 5.1, components/esp_timer/include/esp_timer.h. Declared as sketches use it.
 #pragma once
 
 #include <stdint.h>

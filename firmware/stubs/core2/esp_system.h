@@ -1,9 +1,24 @@
-// Stub for type checks: IDF 4 declares chance here.
+// Stub: esp-idf 4.4, components/esp_system/include/esp_system.h (read at commit be30289), which declares chance too.
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
 
-typedef enum { ESP_RST_UNKNOWN, ESP_RST_POWERON } esp_reset_reason_t;
+typedef enum {
+    ESP_RST_UNKNOWN,
+    ESP_RST_POWERON,
+    ESP_RST_EXT,
+    ESP_RST_SW,
+    ESP_RST_PANIC,
+    ESP_RST_INT_WDT,
+    ESP_RST_TASK_WDT,
+    ESP_RST_WDT,
+    ESP_RST_DEEPSLEEP,
+    ESP_RST_BROWNOUT,
+    ESP_RST_SDIO,
+} esp_reset_reason_t;
+
+extern "C" {
 esp_reset_reason_t esp_reset_reason();
 void esp_fill_random(void* to, size_t count);
+}

@@ -1,6 +1,7 @@
-// Stub for type checks: IDF 5 declares chance here.
+// Stub: esp-idf 5.1, components/esp_hw_support/include/esp_random.h: chance has a header of its own since 5.0. Declared as
+// sketches use it.
 #pragma once
 
 #include <stddef.h>
 
-void esp_fill_random(void* to, size_t count);
+extern "C" void esp_fill_random(void* to, size_t count);

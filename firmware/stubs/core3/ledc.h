@@ -1,4 +1,4 @@
-// Stub for type checks: LEDC as core 3 has it, by pin.
+// Stub: arduino-esp32 3.0, cores/esp32/esp32-hal-ledc.h: by pin. Declared as sketches use it.
 #pragma once
 
 #include <stdint.h>

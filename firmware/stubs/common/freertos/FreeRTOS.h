@@ -1,4 +1,5 @@
-// Stub for type checks.
+// Stub: esp-idf 4.4 and 5.1, components/freertos: FreeRTOS.h, task.h. Declared as sketches use them; a tick is 1 ms
+// (CONFIG_FREERTOS_HZ 1000 in the cores' sdkconfig.h, read for 2.0 at commit 409ed56).
 #pragma once
 
 #include <stdint.h>

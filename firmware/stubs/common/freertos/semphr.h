@@ -1,4 +1,4 @@
-// Stub for type checks.
+// Stub: esp-idf 4.4 and 5.1, components/freertos: semphr.h, where these are macros. Declared as sketches use them.
 #pragma once
 
 #include "FreeRTOS.h"

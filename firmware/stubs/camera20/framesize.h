@@ -1,15 +1,14 @@
-// Stub for type checks: the sizes as core 3 counts them; there is one more before QVGA and one before CIF.
+// Stub: the order of `framesize_t` in espressif/esp32-camera 2.0.8 (driver/include/sensor.h), which core 2.0.x and the
+// first of core 3.0.x bring along.
 #pragma once
 
 typedef enum {
     FRAMESIZE_96X96,
     FRAMESIZE_QQVGA,
-    FRAMESIZE_128X128,
     FRAMESIZE_QCIF,
     FRAMESIZE_HQVGA,
     FRAMESIZE_240X240,
     FRAMESIZE_QVGA,
-    FRAMESIZE_320X320,
     FRAMESIZE_CIF,
     FRAMESIZE_HVGA,
     FRAMESIZE_VGA,
