@@ -1,5 +1,6 @@
 #include "settings_store.h"
 
+#include <Arduino.h>
 #include <Preferences.h>
 
 namespace settings_store {

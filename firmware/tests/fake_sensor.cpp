@@ -50,7 +50,7 @@ void Sensor::begin() {
 
 void Sensor::vsync() {
     if (filling_ >= 0) {
-        if (queued_ == buffers_ - 1) {
+        if (queued_ == (buffers_ > 1 ? buffers_ - 1 : 1)) {
             buffer_[queue_[0]].is_free = true;
             for (int at = 1; at < queued_; at++) queue_[at - 1] = queue_[at];
             queued_--;
@@ -61,8 +61,8 @@ void Sensor::vsync() {
 }
 
 void Sensor::run_until(uint64_t time_us) {
-    while (is_running && !is_dead && vsync_us_ + kFrameMs * 1000 <= time_us) {
-        vsync_us_ += kFrameMs * 1000;
+    while (is_running && !is_dead && vsync_us_ + frame_ms * 1000 <= time_us) {
+        vsync_us_ += frame_ms * 1000;
         vsync();
     }
 }

@@ -1,7 +1,7 @@
 // An image sensor in memory whose driver queues pictures as esp32-camera does (driver/cam_hal.c and esp_camera.c of
-// 2.0.8 to 2.1.5, CAMERA_GRAB_LATEST): a picture is begun at each VSYNC for which a buffer is free; a whole one goes to
-// the end of a queue that is one shorter than there are buffers, and the oldest one leaves it only when a further one is
-// whole. The size that the driver tells is the sensor's present one.
+// 2.0.8 to 2.1.5): a picture is begun at each VSYNC for which a buffer is free; a whole one goes to the end of a queue
+// that is one shorter than there are buffers (with a single buffer: as long), and the oldest one leaves it only when a
+// further one is whole. The size that the driver tells is the sensor's present one.
 #pragma once
 
 #include "../fridgecam/src/core/shutter.h"
@@ -12,7 +12,6 @@ namespace fake {
 class Sensor : public larder::Sensor {
 public:
     static constexpr int kMostBuffers = 3;
-    static constexpr uint32_t kFrameMs = 100;
     static constexpr uint32_t kGetMs = 4000;
 
     Sensor(Board* board, int buffers) : board_(board), buffers_(buffers) {}
@@ -26,6 +25,7 @@ public:
     bool grab(larder::Shot* shot) override;
     void give_back() override;
 
+    uint32_t frame_ms = 100;
     bool is_running = false;
     bool is_dead = false;
     /// Of the clocks in MHz that it was started with, in order.

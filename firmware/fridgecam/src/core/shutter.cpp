@@ -65,9 +65,9 @@ bool Shutter::set_size(const Size& size) {
     return true;
 }
 
-bool Shutter::has_quality(uint8_t quality) {
+void Shutter::set_quality(uint8_t quality) {
     quality_ = quality < kBestQuality ? kBestQuality : quality;
-    return !is_ready_ || sensor_->set_quality(quality_);
+    if (is_ready_) sensor_->set_quality(quality_);
 }
 
 void Shutter::settle() {
@@ -82,7 +82,7 @@ bool Shutter::is_present_size(const Shot& shot) const {
 }
 
 bool Shutter::is_old(const Shot& shot) {
-    if (!is_changed_) return shot.t_us + kStaleMs * 1000ull < given_back_us_;
+    if (!is_changed_) return is_stale(shot);
     // It waited in the queue, or the change came in the middle of it.
     if (shot.t_us < changed_us_) return true;
     if (settling_ == 0) return !is_present_size(shot);
@@ -90,9 +90,14 @@ bool Shutter::is_old(const Shot& shot) {
     return true;
 }
 
+bool Shutter::is_stale(const Shot& shot) const {
+    return shot.t_us + kStaleMs * 1000ull < given_back_us_ || shot.t_us + kOldMs * 1000ull < clock_->now_us();
+}
+
 bool Shutter::next(Shot* shot) {
+    const int most = is_changed_ ? kMostDropped : kMostStale;
     for (int dropped = 0; sensor_->grab(shot); dropped++) {
-        if (dropped == kMostDropped || !is_old(*shot)) {
+        if (dropped == most || !is_old(*shot)) {
             is_changed_ = false;
             return true;
         }

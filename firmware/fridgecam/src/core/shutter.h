@@ -45,8 +45,12 @@ public:
     static constexpr int kSettlingShots = 2;
     /// In a row; then one is taken as it is.
     static constexpr int kMostDropped = 8;
-    /// A shot that lay so long in the driver's queue while the one before was sent is not sent.
+    /// A shot that lay so long in the driver's queue while the one before was sent is stale.
     static constexpr uint32_t kStaleMs = 400;
+    /// So is one that lay there for so long in all: a driver with one buffer fills it as soon as it is given back.
+    static constexpr uint32_t kOldMs = 1000;
+    /// As many as can lie there. A sensor that takes longer than that for a picture still gets it through.
+    static constexpr int kMostStale = 2;
     static constexpr uint32_t kReviveMs = 30000;
     static constexpr uint8_t kFallbackMhz = 10;
 
@@ -60,17 +64,17 @@ public:
     bool set_size(const Size& size);
     /// The next picture is a full-size one.
     void want_snapshot() { wants_snapshot_ = true; }
-    bool has_quality(uint8_t quality);
 
     bool take(Picture* picture) override;
     void give_back() override;
-    void set_quality(uint8_t quality) override { has_quality(quality); }
+    void set_quality(uint8_t quality) override;
 
 private:
     bool start();
     bool change_to(const Size& size);
     bool next(Shot* shot);
     bool is_old(const Shot& shot);
+    bool is_stale(const Shot& shot) const;
     bool is_present_size(const Shot& shot) const;
     void settle();
     bool missed();

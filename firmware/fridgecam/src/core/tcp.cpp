@@ -33,6 +33,7 @@ constexpr int kSendFlags = MSG_NOSIGNAL;
 
 constexpr size_t kMostParts = 4;
 constexpr uint32_t kBreathUs = 10000;
+constexpr uint32_t kSliceMs = 250;
 
 uint32_t now_ms() {
     timespec now;
@@ -141,9 +142,10 @@ bool Tcp::send(const Part* parts, size_t count, const SendLimits& limits, uint32
         if (is_full) {
             // lwIP is out of buffers, which no wait for the socket ends: let it work.
             usleep(kBreathUs);
-        } else if (sent <= 0 && !wait(true, left_ms)) {
-            *stall_ms = now_ms() - moved_ms;
-            return false;
+        } else if (sent <= 0) {
+            // lwIP calls a socket writable when half of its buffer is free, but takes what there is room for: on a slow
+            // line seconds before that.
+            wait(true, least(left_ms, kSliceMs));
         }
     }
     return true;
