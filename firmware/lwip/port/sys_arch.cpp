@@ -1,6 +1,7 @@
 // lwIP's threads, semaphores and mailboxes on this machine. Mailboxes are as long as the board's: a full one refuses.
 #include <chrono>
 #include <condition_variable>
+#include <cstdint>
 #include <cstdlib>
 #include <deque>
 #include <mutex>
