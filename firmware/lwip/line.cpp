@@ -1,10 +1,13 @@
 #include "line.h"
 
+#include <stdarg.h>
+
 #include <atomic>
 #include <future>
 
 extern "C" {
 #include <lwip/pbuf.h>
+#include <lwip/sockets.h>
 #include <lwip/tcpip.h>
 }
 
@@ -33,3 +36,17 @@ extern "C" int line_takes(pbuf* packet, netif*) {
     pbuf_free(packet);
     return 1;
 }
+
+// What a call of fcntl is named in an object, on this machine or another: the transport's goes to lwIP.
+#define BOARD_FCNTL(name)                              \
+    extern "C" int name(int fd, int command, ...) {    \
+        va_list rest;                                  \
+        va_start(rest, command);                       \
+        const int value = va_arg(rest, int);           \
+        va_end(rest);                                  \
+        return lwip_fcntl(fd, command, value);         \
+    }
+
+BOARD_FCNTL(board_fcntl)
+BOARD_FCNTL(board_fcntl64)
+BOARD_FCNTL(board___fcntl_time64)
