@@ -5,6 +5,8 @@
 //     rate N    take at most N bytes a second of what a camera sends
 //     stop      take nothing more; go: as at first
 //     lose N    of all packets one in N gets lost; 1: each; 0: none
+//
+// Each is repeated behind `bent` on its standard output as soon as it holds.
 #include <netinet/in.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -130,6 +132,8 @@ void obey() {
         } else {
             tap.set(0, strcmp(text, "stop\n") == 0);
         }
+        printf("bent %s", text);
+        fflush(stdout);
     }
 }
 
