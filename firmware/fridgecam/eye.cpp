@@ -50,8 +50,8 @@ camera_config_t configured(int mhz, int quality) {
     config.ledc_channel = static_cast<ledc_channel_t>(board::kClockChannel);
     config.pixel_format = PIXFORMAT_JPEG;
     config.jpeg_quality = quality;
-    // A third buffer would only hold a second old picture: the driver (cam_hal.c) replaces the oldest one when a further
-    // one is whole, and for that it needs a free buffer. The shutter drops what waited for too long.
+    // A third buffer would only hold a second old picture: the driver (cam_hal.c) replaces the oldest one when a
+    // further one is whole, and for that it needs a free buffer. The shutter drops what waited for too long.
     config.fb_count = psramFound() ? 2 : 1;
     config.fb_location = psramFound() ? CAMERA_FB_IN_PSRAM : CAMERA_FB_IN_DRAM;
     config.grab_mode = psramFound() ? CAMERA_GRAB_LATEST : CAMERA_GRAB_WHEN_EMPTY;
@@ -85,7 +85,8 @@ public:
         sensor_t* sensor = esp_camera_sensor_get();
         for (const Format& known : kFormats) {
             if (known.width != size.width || known.height != size.height) continue;
-            return known.width <= largest_->width && sensor != nullptr && sensor->set_framesize(sensor, known.size) == 0;
+            if (known.width > largest_->width || sensor == nullptr) return false;
+            return sensor->set_framesize(sensor, known.size) == 0;
         }
         return false;
     }

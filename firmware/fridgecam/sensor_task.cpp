@@ -64,8 +64,8 @@ void send(larder::ReadingSigner* signer, larder::Udp* udp, const larder::ProbeRe
 void show(const larder::Probes& probes) {
     for (uint8_t index = 0; index < probes.count(); index++) {
         const uint8_t* rom = probes.table()[index].bytes;
-        Serial.printf("probe %u: %02x-%02x%02x%02x%02x%02x%02x\n", index, rom[0], rom[6], rom[5], rom[4], rom[3], rom[2],
-                      rom[1]);
+        Serial.printf("probe %u: %02x-%02x%02x%02x%02x%02x%02x\n", index, rom[0], rom[6], rom[5], rom[4], rom[3],
+                      rom[2], rom[1]);
     }
     if (!settings_store::save_probes(probes.table())) Serial.println("flash: the probes could not be kept");
 }

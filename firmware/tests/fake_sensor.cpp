@@ -4,6 +4,13 @@ using namespace larder;
 
 namespace fake {
 
+namespace {
+
+uint8_t high(uint16_t number) { return static_cast<uint8_t>(number >> 8); }
+uint8_t low(uint16_t number) { return static_cast<uint8_t>(number); }
+
+}  // namespace
+
 bool Sensor::start(uint8_t xclk_mhz, uint8_t) {
     if (starts < 16) clocks[starts] = xclk_mhz;
     starts++;
@@ -80,11 +87,10 @@ bool Sensor::grab(Shot* shot) {
     queued_--;
     Buffer& buffer = buffer_[held_];
     is_torn = buffer.is_torn;
-    const uint8_t high_w = static_cast<uint8_t>(buffer.size.width >> 8), low_w = static_cast<uint8_t>(buffer.size.width);
-    const uint8_t high_h = static_cast<uint8_t>(buffer.size.height >> 8),
-                  low_h = static_cast<uint8_t>(buffer.size.height);
-    const uint8_t jpeg[] = {0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, high_h, low_h, high_w, low_w, 1, 1,
-                            0x11, 0, 0xff, 0xda, 0, 2, 0xff, 0xd9, 0, 0, 0, 0};
+    const Size& size = buffer.size;
+    const uint8_t jpeg[sizeof buffer.jpeg] = {0xff, 0xd8, 0xff, 0xc0, 0, 11, 8, high(size.height), low(size.height),
+                                              high(size.width), low(size.width), 1, 1, 0x11, 0,
+                                              0xff, 0xda, 0, 2, 0xff, 0xd9};
     memcpy(buffer.jpeg, jpeg, sizeof buffer.jpeg);
     *shot = {buffer.jpeg, sizeof buffer.jpeg, buffer.t_us};
     return true;

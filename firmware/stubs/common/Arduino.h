@@ -1,6 +1,7 @@
 // Stub: arduino-esp32 2.0.17 and 3.0.4, cores/esp32: Arduino.h, WString.h, HardwareSerial.h, Print.h, Esp.h,
 // IPAddress.h, esp32-hal*.h. What the sketch uses, in the types that the cores give it. Print.h was read at commit
-// 08b6363, Esp.h at 00c1a65 and IPAddress.h at 0cff29d; the others are declared as sketches use them.
+// 08b6363, Esp.h at 00c1a65, IPAddress.h at 0cff29d and esp32-hal-gpio.h at 0501831 (where OUTPUT is still 0x02); the
+// others are declared as sketches use them.
 #pragma once
 
 #include <esp_arduino_version.h>

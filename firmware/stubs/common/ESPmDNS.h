@@ -1,5 +1,5 @@
-// Stub: arduino-esp32, libraries/ESPmDNS/src/ESPmDNS.h, 2.0 (read at commit 0f17f7d). It includes mdns.h, whose functions
-// the sketch uses itself: `IP` and core 3's `address` give the first address of each answer alone.
+// Stub: arduino-esp32, libraries/ESPmDNS/src/ESPmDNS.h, 2.0 (read at commit 0f17f7d). It includes mdns.h, whose
+// functions the sketch uses itself: `IP` and core 3's `address` give the first address of each answer alone.
 #pragma once
 
 #include <Arduino.h>

@@ -1,5 +1,6 @@
-// Stub: arduino-esp32, libraries/Preferences/src/Preferences.h and Preferences.cpp (read at commits 0cf8fbb and 1df266e).
-// A put returns how many bytes it wrote, 0 when it failed; for a string that is its length, so 0 for an empty one too.
+// Stub: arduino-esp32, libraries/Preferences/src/Preferences.h and Preferences.cpp (read at commits 0cf8fbb and
+// 1df266e). A put returns how many bytes it wrote, 0 when it failed; for a string that is its length, so 0 for an empty
+// one too.
 #pragma once
 
 #include <stddef.h>

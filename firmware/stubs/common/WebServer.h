@@ -1,5 +1,5 @@
-// Stub: arduino-esp32, libraries/WebServer/src: WebServer.h (read at commit 09a982e; `on` returns a RequestHandler in
-// core 3) and Uri.h (read at commit 6642427). `arg` takes its name by value in core 2 and by reference in core 3.
+// Stub: arduino-esp32, libraries/WebServer/src: WebServer.h (2.0: read at commit 09a982e, 3.0: at 6cca46c; later ones
+// of 3.x return a RequestHandler from `on` and take the name of `arg` by reference) and Uri.h (read at commit 6642427).
 #pragma once
 
 #include <WiFi.h>

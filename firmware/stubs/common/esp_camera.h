@@ -1,5 +1,6 @@
-// Stub: espressif/esp32-camera 2.0.8 to 2.1.5, driver/include: esp_camera.h (read at commit 4335c93) and sensor.h (read at
-// 5fe2266), whose functions stand here in its order. The numbers of `framesize_t` differ between versions: framesize.h.
+// Stub: espressif/esp32-camera 2.0.8 to 2.1.5, driver/include: esp_camera.h (read at commit 4335c93) and sensor.h (read
+// at 5fe2266), whose functions stand here in its order. The numbers of `framesize_t` differ between versions:
+// framesize.h.
 #pragma once
 
 #include <esp_err.h>

@@ -1,4 +1,4 @@
-// Stub: esp-idf 4.4 and 5.1, components/esp_common/include/esp_err.h. Declared as sketches use it.
+// Stub: esp-idf 4.4 and 5.1, components/esp_common/include/esp_err.h (read at commit 043dae2).
 #pragma once
 
 typedef int esp_err_t;

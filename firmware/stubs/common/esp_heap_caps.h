@@ -5,4 +5,4 @@
 #include <stdint.h>
 
 #define MALLOC_CAP_INTERNAL (1 << 11)
-size_t heap_caps_get_largest_free_block(uint32_t caps);
+extern "C" size_t heap_caps_get_largest_free_block(uint32_t caps);

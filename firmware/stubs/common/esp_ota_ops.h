@@ -15,6 +15,7 @@ typedef struct {
 } esp_partition_t;
 typedef enum { ESP_OTA_IMG_NEW = 0, ESP_OTA_IMG_PENDING_VERIFY = 1, ESP_OTA_IMG_VALID = 2 } esp_ota_img_states_t;
 
+extern "C" {
 const esp_partition_t* esp_ota_get_next_update_partition(const esp_partition_t* from);
 const esp_partition_t* esp_ota_get_running_partition();
 esp_err_t esp_ota_get_state_partition(const esp_partition_t* partition, esp_ota_img_states_t* state);
@@ -25,3 +26,4 @@ esp_err_t esp_ota_abort(esp_ota_handle_t handle);
 esp_err_t esp_ota_set_boot_partition(const esp_partition_t* partition);
 esp_err_t esp_ota_mark_app_valid_cancel_rollback();
 esp_err_t esp_ota_mark_app_invalid_rollback_and_reboot();
+}

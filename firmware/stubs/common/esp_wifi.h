@@ -1,4 +1,5 @@
-// Stub: esp-idf 4.4 and 5.1, components/esp_wifi/include: esp_wifi.h, esp_wifi_types.h. Declared as sketches use them.
+// Stub: esp-idf 4.4 and 5.1, components/esp_wifi/include: esp_wifi_types.h (an older one was read at commit adfc06a;
+// later ones add to the enumerations and to the end of the record), esp_wifi.h (declared as sketches use it).
 #pragma once
 
 #include <esp_err.h>
@@ -13,6 +14,7 @@ typedef struct {
     uint8_t bssid[6];
     uint8_t ssid[33];
     uint8_t primary;
+    int second;
     int8_t rssi;
 } wifi_ap_record_t;
 

@@ -1,5 +1,6 @@
-// Stub: esp-idf 4.4, components/mdns/include/mdns.h, which became espressif/mdns for core 3 (an older one was read at commit
-// 6aff712; that its addresses are `esp_ip_addr_t` since: arduino-esp32, libraries/ESPmDNS/src/ESPmDNS.cpp at 0f17f7d).
+// Stub: esp-idf 4.4, components/mdns/include/mdns.h, which became espressif/mdns for core 3 (an older one was read at
+// commit 6aff712; that its addresses are `esp_ip_addr_t` since: arduino-esp32, libraries/ESPmDNS/src/ESPmDNS.cpp at
+// 0f17f7d).
 #pragma once
 
 #include <esp_err.h>

@@ -1,5 +1,5 @@
-// Stub: esp-idf 4.4, the task watchdog (esp_task_wdt.h, read in components/esp_common/include at commit adfc06a). A second
-// `init` changes the time.
+// Stub: esp-idf 4.4, the task watchdog (esp_task_wdt.h, read in components/esp_common/include at commit adfc06a). A
+// second `init` changes the time.
 #pragma once
 
 #include <esp_err.h>

@@ -1,5 +1,5 @@
-// Stub: arduino-esp32 2.0.x, cores/esp32/esp32-hal-ledc.h: by channel. Read at commit 01c8cae, where frequencies are still
-// `double`; later ones take and return uint32_t.
+// Stub: arduino-esp32 2.0.x, cores/esp32/esp32-hal-ledc.h: by channel. Read at commit 01c8cae, where frequencies are
+// still `double`; later ones take and return uint32_t.
 #pragma once
 
 #include <stdint.h>

@@ -1,5 +1,5 @@
-// Stub: esp-idf 5.1, components/esp_system/include/esp_system.h. The reasons are those of 4.4 (read at commit be30289), with
-// further ones after them in later versions.
+// Stub: esp-idf 5.1, components/esp_system/include/esp_system.h. The reasons are those of 4.4 (read at commit be30289),
+// with further ones after them in later versions.
 #pragma once
 
 typedef enum {

@@ -1,4 +1,5 @@
-// Stub: esp-idf 5.1, components/esp_system/include/esp_task_wdt.h (read at commit 499625b). A second `init` is an error.
+// Stub: esp-idf 5.1, components/esp_system/include/esp_task_wdt.h (read at commit 499625b). A second `init` is an
+// error.
 #pragma once
 
 #include <esp_err.h>

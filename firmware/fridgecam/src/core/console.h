@@ -53,8 +53,8 @@ LineResult read_line(const char* line, Settings* settings, const char** why);
 /// place of a blank. `to` may be `pasted`; what does not fit into `room` is cut.
 void unwrap(const char* pasted, char* to, size_t room);
 
-/// Collects characters into lines; a line that is too long is lost whole. A `larder` line goes on over line breaks until
-/// its key is whole, or until an empty line.
+/// Collects characters into lines; a line that is too long is lost whole. A `larder` line goes on over line breaks
+/// until its key is whole, or until an empty line.
 class LineBuffer {
 public:
     LineBuffer() : size_(0), is_lost_(false), was_return_(false) {}

@@ -25,7 +25,7 @@ public:
     void got_address() { has_address_ = true; }
     /// The connection or the address is gone.
     void lost() { has_address_ = false; }
-    /// Up when the events say so, and the driver is associated with an access point. One of them alone is wrong at times.
+    /// Up when the events say so and the driver is associated with an access point: each of them is wrong at times.
     bool is_up(bool is_associated) const { return has_address_ && is_associated; }
 
     /// The hub answered, with a welcome or without: the network works.
