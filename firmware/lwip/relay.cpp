@@ -19,6 +19,7 @@
 #include <cstring>
 #include <mutex>
 #include <sstream>
+#include <string>
 #include <thread>
 
 #include "line.h"
@@ -132,22 +133,26 @@ void obey() {
         } else {
             tap.set(0, strcmp(text, "stop\n") == 0);
         }
-        printf("bent %s", text);
-        fflush(stdout);
+        // Past stdio: the program sets its buffer later.
+        const std::string answer = std::string("bent ") + text;
+        if (write(STDOUT_FILENO, answer.data(), answer.size()) < 0) return;
     }
 }
 
-__attribute__((constructor)) void begin() {
-    line::start();
-    const char* ports = getenv("RELAY_PORTS");
-    if (ports == nullptr) return;
-    std::istringstream words(ports);
-    for (uint16_t port; words >> port;) {
-        // Both are there before the program dials.
-        std::thread(carry_streams, near::listen(port), port).detach();
-        std::thread(carry_datagrams, near::bind_datagrams(port), port).detach();
+/// Before `main`, and after what stands above.
+struct Begin {
+    Begin() {
+        line::start();
+        const char* ports = getenv("RELAY_PORTS");
+        if (ports == nullptr) return;
+        std::istringstream words(ports);
+        for (uint16_t port; words >> port;) {
+            // Both are there before the program dials.
+            std::thread(carry_streams, near::listen(port), port).detach();
+            std::thread(carry_datagrams, near::bind_datagrams(port), port).detach();
+        }
+        std::thread(obey).detach();
     }
-    std::thread(obey).detach();
-}
+} begin;
 
 }  // namespace
