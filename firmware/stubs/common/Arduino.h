@@ -68,6 +68,9 @@ public:
     operator uint32_t() const;
     uint8_t operator[](int index) const;
     uint8_t& operator[](int index);
+
+private:
+    uint32_t address_;
 };
 
 unsigned long millis();

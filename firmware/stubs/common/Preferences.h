@@ -22,4 +22,7 @@ public:
     uint32_t getUInt(const char* key, uint32_t otherwise = 0);
     size_t getString(const char* key, char* value, size_t room);
     size_t getBytes(const char* key, void* to, size_t room);
+
+private:
+    uint32_t handle_;
 };
