@@ -85,7 +85,10 @@ TEST("without Wi-Fi it connects anew, then switches the radio off and on, then r
 
 TEST("mDNS gives every IPv4 address of every hub, those of the own network first, and never nobody's") {
     start(true);
-    answers = {{7440, {{}, {172, 17, 0, 1}, {10, 8, 0, 1}}}, {7440, {{0, 0, 0, 0}}}, {7450, {{192, 168, 1, 2}}}, {7440, {}}};
+    answers = {{7440, {{}, {172, 17, 0, 1}, {10, 8, 0, 1}}},
+               {7440, {{0, 0, 0, 0}}},
+               {7450, {{192, 168, 1, 2}}},
+               {7440, {}}};
     larder::Places places;
     wlan::find_hub(network(), &places);
     CHECK_EQ(places.count(), 3);
