@@ -139,7 +139,7 @@ async fn list(hub: &Hub, kind: String, unfinished_only: bool, limit: usize, out:
     let zone = out.zone().clone();
     out.list(&views, &["JOB", "MADE", "STATE", "DONE", "TRIES", "WHAT", "ERROR"], |view| {
         vec![
-            view.id.chars().take(13).collect(),
+            view.id.clone(),
             view.created_at.map(|at| when::show(at, &zone)).unwrap_or_default(),
             view.state.clone(),
             view.how_far(),
@@ -155,8 +155,12 @@ async fn find(hub: &Hub, wanted: &str) -> Result<String, Failure> {
     if wanted.parse::<uuid::Uuid>().is_ok() {
         return Ok(wanted.to_owned());
     }
-    let request = ListJobsRequest { page_size: 1000, ..Default::default() };
-    let jobs = hub.jobs().list_jobs(quick(request)).await?.into_inner().jobs;
+    let jobs = pages::all(async |page_size, page_token| {
+        let request = ListJobsRequest { page_size, page_token, ..Default::default() };
+        let page = hub.jobs().list_jobs(quick(request)).await?.into_inner();
+        Ok((page.jobs, page.next_page_token))
+    });
+    let jobs = jobs.await?;
     let mut found = jobs.into_iter().map(|job| job.id).filter(|id| id.starts_with(wanted));
     match (found.next(), found.next()) {
         (Some(id), None) if !wanted.is_empty() => Ok(id),
@@ -237,10 +241,9 @@ async fn watch_all(hub: &Hub, out: &mut Out, stop: CancellationToken) -> Result<
             out.json_line(&view)?;
             continue;
         }
-        let id: String = view.id.chars().take(13).collect();
         let (at, how_far) = (when::show(out.now(), out.zone()), view.how_far());
         let error = if view.error.is_empty() { String::new() } else { format!("  ({})", view.error) };
-        out.line(&format!("{at}  {id}  {:<9}  {how_far:<24}  {}{error}", view.state, view.title))?;
+        out.line(&format!("{at}  {}  {:<9}  {how_far:<24}  {}{error}", view.id, view.state, view.title))?;
     }
 }
 

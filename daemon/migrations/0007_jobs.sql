@@ -28,7 +28,8 @@ CREATE INDEX jobs_by_kind ON jobs (kind, id);
 CREATE INDEX jobs_by_about ON jobs (about, id) WHERE about IS NOT NULL;
 
 CREATE TRIGGER jobs_added AFTER INSERT ON jobs
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_channel('jobs');
+    -- Not for a row that an upsert changes.
+    FOR EACH ROW EXECUTE FUNCTION notify_channel('jobs');
 
 INSERT INTO jobs (id, kind, lane, about, title, input, created_at, attempts, next_attempt_at, error, finished_at,
                   outcome)

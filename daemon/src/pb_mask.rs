@@ -5,6 +5,11 @@ use prost_types::FieldMask;
 /// Every field: what is not set in the message takes its default.
 const ALL: &str = "*";
 
+/// Whether a mask means every field.
+pub fn is_all(mask: Option<&FieldMask>) -> bool {
+    mask.is_some_and(|mask| mask.paths == [ALL])
+}
+
 /// The paths of a mask; those of the fields that are set where it has none; all for `*`. A path within another's is
 /// left out there: the whole field is changed.
 ///
@@ -16,7 +21,7 @@ pub fn paths(
     known: &[&str],
 ) -> Result<Vec<String>, (String, String)> {
     let Some(mask) = mask.filter(|mask| !mask.paths.is_empty()) else { return Ok(set()) };
-    if mask.paths == [ALL] {
+    if is_all(Some(mask)) {
         let whole = |path: &&&str| !path.rsplit_once('.').is_some_and(|(parent, _)| known.contains(&parent));
         return Ok(known.iter().filter(whole).map(|path| (*path).to_owned()).collect());
     }

@@ -3,7 +3,7 @@
 use std::{
     fs::{self, File},
     io,
-    path::{Path, PathBuf},
+    path::Path,
     process::Command,
     time::SystemTime,
 };
@@ -40,9 +40,15 @@ fn changed(path: &Path) -> Option<SystemTime> {
 
 /// Where every user gets in: PostgreSQL runs as another than root.
 fn make(template: &Path) -> io::Result<()> {
-    let folder = PathBuf::from(format!("{}/larder-cluster-{}", std::env::temp_dir().display(), std::process::id()));
-    fs::create_dir(&folder)?;
-    let state = folder.clone();
+    let folder = std::env::temp_dir().join(format!("larder-cluster-{}", std::process::id()));
+    let made = make_in(&folder, template);
+    fs::remove_dir_all(folder)?;
+    made
+}
+
+fn make_in(folder: &Path, template: &Path) -> io::Result<()> {
+    fs::create_dir(folder)?;
+    let state = folder.to_owned();
     // A test has a runtime, and migrations are made without.
     let made = std::thread::spawn(move || {
         let config = Config { state: Some(state), ..Config::default() };
@@ -50,11 +56,13 @@ fn make(template: &Path) -> io::Result<()> {
     });
     let made = made.join().unwrap_or_else(|_panic| Err("it broke".to_owned()));
     made.map_err(io::Error::other)?;
-    if template.exists() {
-        fs::remove_dir_all(template)?;
+    // Put in its place at once: a test that is killed meanwhile must not leave half of it for the others.
+    let new = template.with_extension("new");
+    for old in [template, &new].into_iter().filter(|old| old.exists()) {
+        fs::remove_dir_all(old)?;
     }
-    copy(&folder.join(CLUSTER), template)?;
-    fs::remove_dir_all(folder)
+    copy(&folder.join(CLUSTER), &new)?;
+    fs::rename(new, template)
 }
 
 fn copy(from: &Path, to: &Path) -> io::Result<()> {

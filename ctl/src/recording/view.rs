@@ -101,7 +101,7 @@ pub(super) fn deleted(view: &DeletedView, out: &mut Out) -> Result<(), Failure> 
     out.one(view, |out| {
         let what = format!("{}, {}", show_count(view.segments, "segment"), show_bytes(view.bytes));
         match &view.job {
-            None => out.line("nothing was recorded then"),
+            None => out.line("there is nothing to delete"),
             Some(_) if finished.is_some() => out.line(&format!("deleted {what}")),
             Some(job) => out.line(&format!("deleting {what}: larderctl job watch {}", job.id)),
         }

@@ -62,7 +62,7 @@ pub async fn version(target: &TargetArgs, out: &mut Out) -> Result<(), Failure> 
     answer.map(|_| ())
 }
 
-/// Which events to tell.
+/// Which events to show.
 #[derive(Args, Clone, Debug, Default)]
 pub struct EventsArgs {
     /// Only these kinds, for example camera_offline; may be repeated

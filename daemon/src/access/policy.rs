@@ -95,7 +95,8 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.RecordingService/PinRange", OPERATOR),
     ("/larder.v1.RecordingService/Unpin", OPERATOR),
     ("/larder.v1.RecordingService/DeleteRecordings", OPERATOR),
-    // Their titles name recordings and channels.
+    // Their titles name recordings and channels. Who may delete recordings and acknowledge alarms may also end what deletes
+    // and tells.
     ("/larder.v1.JobService/ListJobs", OPERATOR),
     ("/larder.v1.JobService/GetJob", OPERATOR),
     ("/larder.v1.JobService/WatchJobs", OPERATOR),

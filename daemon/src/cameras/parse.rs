@@ -79,8 +79,18 @@ fn apply(camera: &mut Camera, wanted: &pb::Camera, paths: &[String]) -> Result<(
     let recording = wanted.recording.unwrap_or_default();
     let mut wrong = Vec::new();
     for path in paths {
+        // What a part that is changed as a whole does not say takes its default.
+        if path == "capture" {
+            camera.capture = Capture::default();
+        }
+        if path == "recording" {
+            camera.recording = Recording::default();
+        }
+    }
+    let paths: Vec<String> = paths.iter().flat_map(|path| parts_of(path, &capture, &recording)).collect();
+    for path in &paths {
         let whole = |part: &str| path == part;
-        let either = |part: &str, field: &str| whole(part) || *path == format!("{part}.{field}");
+        let either = |part: &str, field: &str| *path == format!("{part}.{field}");
         if whole("name") {
             camera.name.clone_from(&wanted.name);
         }
@@ -126,6 +136,17 @@ fn apply(camera: &mut Camera, wanted: &pb::Camera, paths: &[String]) -> Result<(
         }
     }
     if wrong.is_empty() { Ok(()) } else { Err(Error::Fields(wrong)) }
+}
+
+/// A part that is changed as a whole is what is set of it.
+fn parts_of(path: &str, capture: &pb::CaptureSettings, recording: &pb::RecordingSettings) -> Vec<String> {
+    let whole = pb::Camera { capture: Some(*capture), recording: Some(*recording), ..pb::Camera::default() };
+    match path {
+        "capture" | "recording" => {
+            set_paths(&whole).into_iter().filter(|set| set.split('.').next() == Some(path)).collect()
+        }
+        path => vec![path.to_owned()],
+    }
 }
 
 /// Absent, it is the camera link.
@@ -265,6 +286,23 @@ mod tests {
         let mask = FieldMask { paths: vec!["recording.max_bytes".to_owned()] };
         let changed = updated(&known, &pb::Camera::default(), Some(&mask)).unwrap();
         assert_eq!(changed.recording.max_bytes, None);
+    }
+
+    #[test]
+    fn a_star_changes_every_field_and_what_is_not_said_takes_its_default() {
+        let mut known = known();
+        (known.title, known.capture.quality) = ("Kitchen".to_owned(), 40);
+        known.recording.max_bytes = Some(1_000_000_000);
+        let wanted = pb::Camera {
+            name: "larder".to_owned(),
+            capture: Some(pb::CaptureSettings { active_fps: 5, ..Default::default() }),
+            ..Default::default()
+        };
+        let mask = FieldMask { paths: vec!["*".to_owned()] };
+        let changed = updated(&known, &wanted, Some(&mask)).unwrap();
+        assert_eq!((changed.name.as_str(), changed.title.as_str()), ("larder", ""));
+        assert_eq!(changed.capture, Capture { active_fps: 5, ..Capture::default() });
+        assert_eq!(changed.recording, Recording::default());
     }
 
     #[test]

@@ -149,6 +149,20 @@ pub enum StartError {
     Migrate(#[from] MigrateError),
 }
 
+impl Error {
+    /// Whether the same statement will be refused again, whatever the state of the server: what it holds is wrong (classes
+    /// 22 and 23, PostgreSQL's appendix A), or was in a row.
+    pub fn is_refused(&self) -> bool {
+        match self {
+            Self::Unavailable(_) => false,
+            Self::Statement(error) => {
+                error.code().is_none_or(|code| code.code().starts_with("22") || code.code().starts_with("23"))
+            }
+            Self::Broken { .. } => true,
+        }
+    }
+}
+
 impl From<tokio_postgres::Error> for Error {
     fn from(error: tokio_postgres::Error) -> Self {
         // Besides a closed connection: the server is shutting down, starting up, out of connections (57P0x, 53300), or
@@ -304,6 +318,7 @@ pub fn migrate_and_end(config: &Config, state: &Path) -> Result<Vec<String>, Sta
     let (server, cluster) = runtime.block_on(server(config, state, &tasks))?;
     let unreachable = |error: tokio_postgres::Error| StartError::Unreachable(error.into());
     let applied = tls(config).and_then(|tls| {
+        runtime.block_on(first_answer(&server, &tls)).map_err(unreachable)?;
         let mut client = postgres::Config::from(server).connect(tls).map_err(unreachable)?;
         Ok(migrate_blocking(&mut client)?)
     });
@@ -314,6 +329,21 @@ pub fn migrate_and_end(config: &Config, state: &Path) -> Result<Vec<String>, Sta
         }
     });
     applied
+}
+
+/// Waits for a server that boots meanwhile.
+async fn first_answer(server: &tokio_postgres::Config, tls: &MakeRustlsConnect) -> Result<(), tokio_postgres::Error> {
+    let end = tokio::time::Instant::now() + START_WAIT;
+    loop {
+        match server.connect(tls.clone()).await {
+            Ok(_) => return Ok(()),
+            Err(error) if tokio::time::Instant::now() >= end => return Err(error),
+            Err(error) => {
+                tracing::warn!(cause = chain(&error), "waiting for the database");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
+    }
 }
 
 fn tls(config: &Config) -> Result<MakeRustlsConnect, StartError> {

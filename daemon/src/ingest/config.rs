@@ -42,7 +42,7 @@ pub enum Announce {
     /// At every address of this machine's networks, but not of container bridges and tunnels.
     #[default]
     Everywhere,
-    /// At this address alone.
+    /// Only at this address.
     At(IpAddr),
     /// Nowhere.
     Off,

@@ -78,7 +78,9 @@ impl JobService for Service {
     }
 
     async fn cancel_job(&self, request: Request<pb::CancelJobRequest>) -> Result<Response<pb::Job>, Status> {
+        let by = Caller::of_rpc(&request)?.name.clone();
         let job = self.0.cancel(id(&request.get_ref().id)?).await.map_err(Refusal::from)?;
+        tracing::info!(job.kind, job.id = %job.id, job.title, user.name = %by, "a job was cancelled");
         Ok(Response::new(message(&job)))
     }
 }

@@ -314,16 +314,21 @@ impl Recorder {
         Ok(handle.state.clone())
     }
 
-    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. What is still being written or pinned stays;
-    /// whatever is left undone is finished later.
+    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. What is still being written or
+    /// pinned stays; whatever is left undone is finished later. A call that is dropped is carried out all the same.
     ///
     /// # Errors
     /// When the disk or the database fails.
     pub async fn delete(&self, segments: &[i64]) -> Result<Deleted, DeleteError> {
-        let shared = &self.0.shared;
-        let _upkeep = shared.upkeep.lock().await;
-        let marked = shared.store.mark_deleting(segments).await?;
-        retention::delete(shared, marked).await
+        let (shared, segments) = (Arc::clone(&self.0.shared), segments.to_vec());
+        // A task of its own: rows stay locked until the files are gone, whether anybody still waits or not.
+        let deleting = self.0.shared.tasks.spawn(async move {
+            let _upkeep = shared.upkeep.lock().await;
+            let marked = shared.store.mark_deleting(&segments).await?;
+            retention::delete(&shared, marked).await
+        });
+        let lost = |error| DiskError::folder(&self.0.shared.root)(std::io::Error::other(error));
+        deleting.await.map_err(lost)?
     }
 
     /// Stops recording a camera and deletes all its files; its rows go with the camera's. Once that is

@@ -17,6 +17,8 @@ use crate::db::{
 pub(super) const KIND: &str = "recording_deletion";
 /// Segments deleted together: an hour of one camera, a fraction of a second on a slow card.
 const BATCH: u32 = 64;
+/// Batches in a row of which nothing could be deleted: pins may come between choosing and deleting, but not for ever.
+const FRUITLESS: u32 = 3;
 
 /// What is deleted, as a job's row keeps it.
 #[derive(Clone, Debug, Deserialize, Eq, PartialEq, Serialize)]
@@ -32,14 +34,24 @@ pub enum Deletion {
         from_us: i64,
         /// Its end.
         to_us: i64,
+        /// The newest segment's row when it was asked for: what is recorded since stays.
+        last: i64,
     },
 }
 
 impl Deletion {
-    /// Everything of a camera in a range.
-    pub(super) fn span(camera: CameraId, range: &Range<Timestamp>) -> Self {
+    /// Everything of a camera in a range, as it is now.
+    pub(super) fn span(camera: CameraId, range: &Range<Timestamp>, last: i64) -> Self {
         let (from_us, to_us) = (range.start.as_microsecond(), range.end.as_microsecond());
-        Self::Span { camera: camera.0, from_us, to_us }
+        Self::Span { camera: camera.0, from_us, to_us, last }
+    }
+
+    /// In parts that are chosen from quickly: one run after the other.
+    fn parts(self) -> Vec<Self> {
+        match self {
+            Self::Runs(runs) => runs.into_iter().map(|run| Self::Runs(vec![run])).collect(),
+            span @ Self::Span { .. } => vec![span],
+        }
     }
 
     /// The job that does it.
@@ -50,7 +62,9 @@ impl Deletion {
             Self::Span { camera, .. } => Some(*camera),
         };
         let input = serde_json::to_value(self).map_err(broken)?;
-        Ok(Wanted { kind: KIND, lane: String::new(), about, title, input, priority: 0 })
+        // One that waits for its disk holds up no other camera's.
+        let lane = about.map_or_else(|| "recordings".to_owned(), |camera| camera.to_string());
+        Ok(Wanted { kind: KIND, lane, about, title, input, priority: 0 })
     }
 
     fn of(job: &Job) -> Result<Self, Failed> {
@@ -92,20 +106,30 @@ impl Worker for Deleting {
     /// What an attempt before it left marked is in its first batch.
     async fn attempt(&self, attempt: &Attempt) -> Result<(), Failed> {
         let what = Deletion::of(attempt.job())?;
-        let (left, _) = self.store.deletable_size(&what).await?;
+        let left = self.store.deletable_size(&what).await?.segments;
         let mut done = attempt.job().progress.as_ref().map_or(0, |progress| progress.done);
         let total = done + left;
-        loop {
-            attempt.progress(Progress { done, total, unit: "segments".to_owned() });
-            let batch = self.store.deletable(&what, BATCH).await?;
-            let deleted = if batch.is_empty() { 0 } else { self.recorder.delete(&batch).await? };
-            // What was pinned meanwhile stays.
-            if deleted == 0 {
-                attempt.progress(Progress { done, total: done, unit: "segments".to_owned() });
-                tracing::info!(segments = done, job.title = attempt.job().title, "recordings were deleted by hand");
-                return Ok(());
+        let progress = |done, total| attempt.progress(Progress { done, total, unit: "segments".to_owned() });
+        progress(done, total);
+        for part in what.parts() {
+            let mut fruitless = 0;
+            loop {
+                let batch = self.store.deletable(&part, BATCH).await?;
+                if batch.is_empty() {
+                    break;
+                }
+                let deleted = self.recorder.delete(&batch).await?;
+                fruitless = if deleted == 0 { fruitless + 1 } else { 0 };
+                if fruitless == FRUITLESS {
+                    return Err(Failed::now("nothing of what was chosen could be deleted"));
+                }
+                done += deleted;
+                progress(done, total);
             }
-            done += deleted;
         }
+        // What was pinned meanwhile stays.
+        progress(done, done);
+        tracing::info!(segments = done, job.title = attempt.job().title, "recordings were deleted by hand");
+        Ok(())
     }
 }

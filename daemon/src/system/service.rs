@@ -114,10 +114,9 @@ impl SystemService for Service {
         request: Request<pb::WatchEventsRequest>,
     ) -> Result<Response<Self::WatchEventsStream>, Status> {
         let caller = Caller::of_rpc(&request)?.clone();
-        let kinds: Vec<Kind> = request.get_ref().kinds().collect();
-        if kinds.contains(&Kind::Unspecified) {
-            return Err(Refusal::field("kinds", "holds one that this hub does not know").into());
-        }
+        let known = |number: &i32| Kind::try_from(*number).ok().filter(|kind| *kind != Kind::Unspecified);
+        let kinds: Option<Vec<Kind>> = request.get_ref().kinds.iter().map(known).collect();
+        let kinds = kinds.ok_or_else(|| Refusal::field("kinds", "holds one that this hub does not know"))?;
         let watch = self.0.events.watch();
         let events = stream::unfold(watch, |mut watch| async move { Some((watch.next().await?, watch)) });
         let wanted = events.filter_map(move |(event, missed)| {

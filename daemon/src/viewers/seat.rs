@@ -85,7 +85,7 @@ impl Shared {
     /// Tells the counter what was sent since it was told last.
     fn count(&self) {
         let sent = load(&self.sent);
-        let counted = self.counted.swap(sent, Ordering::Relaxed);
+        let counted = self.counted.fetch_max(sent, Ordering::Relaxed);
         self.counter.increment(sent.saturating_sub(counted));
     }
 

@@ -90,7 +90,7 @@ async fn larderctl_lists_and_cancels_jobs_by_the_beginning_of_their_id() {
         done(&["job", "list"]).await.ok().filter(|text| text.contains("delete 300 recordings"))
     })
     .await;
-    assert!(listed.contains(&id[..13]) && listed.contains("waiting") && listed.contains("full"), "{listed}");
+    assert!(listed.contains(&id) && listed.contains("waiting") && listed.contains("full"), "{listed}");
     let text = done(&["job", "cancel", &id[..13]]).await.unwrap();
     assert_eq!(text, "cancelled: delete 300 recordings\n");
     let watched = done(&["job", "watch", &id]).await.unwrap_err();

@@ -1,6 +1,7 @@
 //! A state folder of an earlier release is opened by this one, with everything in it.
 //!
-//! Each archive below `tests/states` was made by `tests/states/make` with the release of its day.
+//! Each archive below `tests/states` was made by `tests/states/make` with the release of its day: two runs of a camera with
+//! a pin and a gap, a thermometer, an alarm whose message waits, an admin, a token, and the keys.
 
 use std::{
     fs,
@@ -25,6 +26,14 @@ fn archives() -> Vec<PathBuf> {
     archives
 }
 
+/// Deliveries that were through in schema 6, where they had a table of their own; one was too old to be sent.
+const FINISHED: &str = "DO $$ BEGIN IF to_regclass('alarm_deliveries') IS NOT NULL THEN
+    INSERT INTO alarm_deliveries SELECT other.id, alarm_id, channel_id, 'repeated', message, created_at, now(),
+        other.delivered, 3, next_attempt_at, CASE WHEN other.delivered THEN NULL ELSE '410 Gone' END
+    FROM alarm_deliveries, (VALUES ('00000000-0000-7000-8000-000000000001'::uuid, true),
+                                   ('00000000-0000-7000-8000-000000000002'::uuid, false)) other (id, delivered);
+END IF; END $$";
+
 /// The state folder of an archive, with its database in a cluster; and what must be found.
 async fn unpacked(archive: &Path) -> (TempDir, Value) {
     let state = tempfile::tempdir().unwrap();
@@ -39,6 +48,8 @@ async fn unpacked(archive: &Path) -> (TempDir, Value) {
     tokio::task::spawn_blocking(move || {
         let mut client = postgres::Config::from(connection).connect(postgres::NoTls).unwrap();
         client.batch_execute(&dump).unwrap();
+        client.batch_execute("SET search_path = public").unwrap();
+        client.batch_execute(FINISHED).unwrap();
     })
     .await
     .unwrap();
@@ -59,6 +70,7 @@ async fn a_state_of_every_earlier_release_opens_with_all_that_was_in_it() {
         let hub = Hub::start_in(state, &[]).await;
         recordings(&hub, &expected).await;
         alarms(&hub, &expected).await;
+        temperatures(&hub).await;
         access(&hub, &expected).await;
         camera(&hub, &expected).await;
         hub.stop().await;
@@ -90,7 +102,20 @@ async fn recordings(hub: &Hub, expected: &Value) {
     assert_eq!((timeline.pins.len(), timeline.pins[0].note.as_str()), (1, "keep me"));
 }
 
-/// The alarm is still raised, and its message still on its way.
+/// The sensor is heard as before, with its offset.
+async fn temperatures(hub: &Hub) {
+    let known = || async {
+        let request = pb::GetSensorRequest { sensor: "cellar".to_owned() };
+        hub.clients.temperatures.clone().get_sensor(request).await.unwrap().into_inner()
+    };
+    let sensor = known().await;
+    assert_eq!((sensor.offset_celsius, sensor.latest.unwrap().celsius), (0.5, Some(8.6)), "the newest that was kept");
+    let device = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    device.send_to(b"cellar=9.0", hub.addresses().thermometers).unwrap();
+    until("the next reading", || async { (known().await.latest.unwrap().celsius == Some(9.5)).then_some(()) }).await;
+}
+
+/// The alarm is still raised, its message is tried again or too old by now, and what became of others is still known.
 async fn alarms(hub: &Hub, expected: &Value) {
     let request = pb::ListAlarmsRequest { raised_only: true, ..Default::default() };
     let raised = hub.clients.alarms.clone().list_alarms(request).await.unwrap().into_inner().alarms;
@@ -108,6 +133,11 @@ async fn alarms(hub: &Hub, expected: &Value) {
     .await;
     assert_eq!((delivery.channel_name.as_str(), delivery.occasion()), ("house", pb::AlarmOccasion::Raised));
     assert!(delivery.error.contains("connecting"), "{delivery:?}");
+    let request = pb::ListAlarmDeliveriesRequest { alarm: alarm.id.clone(), ..Default::default() };
+    let all = hub.clients.alarms.clone().list_alarm_deliveries(request).await.unwrap().into_inner().deliveries;
+    let state = |id: &str| all.iter().find(|one| one.id.ends_with(id)).map(|one| (one.state(), one.error.as_str()));
+    assert_eq!(state("-000000000001"), Some((pb::AlarmDeliveryState::Delivered, "")));
+    assert_eq!(state("-000000000002"), Some((pb::AlarmDeliveryState::Failed, "410 Gone")));
 }
 
 /// Passwords and tokens let in as before.

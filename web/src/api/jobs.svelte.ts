@@ -1,7 +1,7 @@
 import type { Job } from '../gen/larder/v1/jobs_pb';
 import { pauseBefore, wait } from './backoff';
 import { jobs as service } from './client';
-import { isFinished, noted } from './jobs';
+import { completed, isFinished, noted } from './jobs';
 
 /** What the hub does by itself, as long as somebody looks: what goes on, and what ended. */
 export class JobBook {
@@ -12,11 +12,19 @@ export class JobBook {
   async follow(signal: AbortSignal) {
     for (let attempt = 0; !signal.aborted; attempt += 1) {
       try {
-        this.all = (await service.listJobs({ pageSize: 50 }, { signal })).jobs;
-        for await (const job of service.watchJobs({}, { signal })) {
-          this.note(job);
-          attempt = 0;
-        }
+        // Read beside the watch, so that no end is missed between the two.
+        let watched: Job[] = [];
+        const read = service.listJobs({ pageSize: 50 }, { signal }).then(({ jobs }) => {
+          this.all = completed(watched, jobs);
+        });
+        const watch = async () => {
+          for await (const job of service.watchJobs({}, { signal })) {
+            watched = noted(watched, job);
+            this.note(job);
+            attempt = 0;
+          }
+        };
+        await Promise.all([read, watch()]);
       } catch {
         // The page's own notice says when the hub is away.
       }

@@ -1,7 +1,7 @@
 import { create } from '@bufbuild/protobuf';
 import { expect, test } from 'vitest';
 import { JobSchema, JobState, type Job } from '../gen/larder/v1/jobs_pb';
-import { noted, shown } from './jobs';
+import { completed, noted, shown } from './jobs';
 
 const job = (id: number, state: JobState) => create(JobSchema, { id: String(id).padStart(4, '0'), state });
 const all = (...jobs: Job[]) => jobs.reduce<Job[]>(noted, []);
@@ -11,6 +11,15 @@ test('a job is known once, as it is now, the newest first', () => {
   expect(jobs.map(({ id, state }) => [id, state])).toEqual([
     ['0002', JobState.RUNNING],
     ['0001', JobState.RUNNING],
+  ]);
+});
+
+test('what was watched is newer than what was read beside it', () => {
+  const watched = all(job(1, JobState.SUCCEEDED));
+  const jobs = completed(watched, [job(2, JobState.FAILED), job(1, JobState.RUNNING)]);
+  expect(jobs.map(({ id, state }) => [Number(id), state])).toEqual([
+    [2, JobState.FAILED],
+    [1, JobState.SUCCEEDED],
   ]);
 });
 

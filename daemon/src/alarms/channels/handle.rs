@@ -69,7 +69,7 @@ pub struct Channels(pub(super) Arc<Inner>);
 pub(super) struct Inner {
     pub(super) directory: Directory,
     pub(super) jobs: Jobs,
-    store: Store,
+    pub(super) store: Store,
     sender: Arc<Sender>,
     clock: Clock,
     zone: TimeZone,

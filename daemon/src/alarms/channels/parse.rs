@@ -52,7 +52,12 @@ pub(in crate::alarms) fn updated(
         let name = Some("name").filter(|_| !wanted.name.is_empty());
         name.into_iter().chain(set_kind).map(str::to_owned).collect()
     };
-    let paths = pb_mask::paths(mask, set, &PATHS).map_err(|wrong| Error::Fields(vec![wrong]))?;
+    // Of the targets there is one, so every field is the name and that.
+    let paths = if pb_mask::is_all(mask) {
+        vec!["name".to_owned(), set_kind.unwrap_or("target").to_owned()]
+    } else {
+        pb_mask::paths(mask, set, &PATHS).map_err(|wrong| Error::Fields(vec![wrong]))?
+    };
     let mut wrong = Vec::new();
     let mut channel = known.clone();
     for path in paths {

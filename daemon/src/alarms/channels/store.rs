@@ -4,7 +4,7 @@ use tokio::sync::broadcast;
 use tokio_postgres::{Row, error::SqlState, types::FromSql};
 use uuid::Uuid;
 
-use super::{Channel, ChannelId, Secret};
+use super::{Channel, ChannelId, Secret, delivery::KIND};
 use crate::{
     alarms::Error,
     db::{self, Change, Db},
@@ -74,6 +74,15 @@ impl Store {
         let sql = "DELETE FROM alarm_channels WHERE id = $1";
         let gone = client.execute(sql, &[&channel.0]).await.map_err(db::Error::from)?;
         if gone == 0 { Err(Error::NoSuchChannel(channel.to_string())) } else { Ok(()) }
+    }
+
+    /// Removes the rows of deliveries whose channel is gone: one may have been written while it was removed.
+    pub(super) async fn forget_leftovers(&self) -> Result<(), Error> {
+        let sql = "DELETE FROM jobs j WHERE j.kind = $1 \
+                   AND NOT EXISTS (SELECT FROM alarm_channels c WHERE c.id::text = j.lane)";
+        let client = self.db.client().await?;
+        client.execute(sql, &[&KIND]).await.map_err(db::Error::from)?;
+        Ok(())
     }
 
     fn channel(&self, row: &Row) -> Result<Channel, Error> {

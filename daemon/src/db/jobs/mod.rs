@@ -84,9 +84,9 @@ pub struct Job {
 /// How far a job is.
 #[derive(Clone, Debug, Eq, PartialEq)]
 pub struct Progress {
-    /// So many are done.
+    /// Units that are done.
     pub done: u64,
-    /// Of so many; 0 when that is not known.
+    /// Units in all; 0 when that is not known.
     pub total: u64,
     /// What is counted.
     pub unit: String,
@@ -196,6 +196,9 @@ pub enum Error {
     /// Nobody has such a job.
     #[error("no such job \"{0}\"")]
     NoSuchJob(JobId),
+    /// It is not finished, and not in this hub's queue: of a kind it does not do, or not read yet.
+    #[error("job \"{0}\" is not being done by this hub")]
+    NotTaken(JobId),
     /// It is finished.
     #[error("job \"{0}\" is finished")]
     Finished(JobId),
@@ -211,7 +214,7 @@ impl From<Error> for Refusal {
     fn from(error: Error) -> Self {
         match error {
             Error::NoSuchJob(_) => Self::new(Kind::NotFound, error.to_string()),
-            Error::Finished(_) => Self::new(Kind::FailedPrecondition, error.to_string()),
+            Error::NotTaken(_) | Error::Finished(_) => Self::new(Kind::FailedPrecondition, error.to_string()),
             Error::TooMany(_) => Self::new(Kind::ResourceExhausted, error.to_string()),
             Error::Database(error) => error.into(),
         }

@@ -54,13 +54,15 @@ struct Lane {
     waiting: VecDeque<Job>,
     /// The first is not tried before.
     not_before: Option<Instant>,
+    /// The attempt that has not ended, also when its job was cancelled: nothing else is begun beside it.
+    under_way: Option<JobId>,
 }
 
 impl Lane {
-    /// The first, unless it is under way or it is not its time.
+    /// The first, unless an attempt is under way or it is not its time.
     fn ready(&self, now: Now) -> Option<&Job> {
         let is_time = self.not_before.is_none_or(|at| at <= now.instant);
-        self.waiting.front().filter(|first| is_time && !first.is_running)
+        self.waiting.front().filter(|_| is_time && self.under_way.is_none())
     }
 
     /// Behind what is under way and what is as urgent.
@@ -94,7 +96,7 @@ impl Kind {
 
     /// Lanes that have nothing left are dropped, so that their number stays bounded.
     fn tidy(&mut self, lane: &str) {
-        if self.lanes.get(lane).is_some_and(|lane| lane.waiting.is_empty()) {
+        if self.lanes.get(lane).is_some_and(|lane| lane.waiting.is_empty() && lane.under_way.is_none()) {
             self.lanes.remove(lane);
         }
     }
@@ -150,6 +152,7 @@ impl Queue {
             for lane in ready.into_iter().take(free) {
                 let Some(first) = lane.waiting.front_mut() else { continue };
                 first.is_running = true;
+                lane.under_way = Some(first.id);
                 kind.running.insert(first.id);
                 due.push(first.clone());
             }
@@ -160,7 +163,7 @@ impl Queue {
     /// When the next is due; `None` while all wait for nothing but what is under way.
     pub(super) fn next_at(&self, now: Now) -> Option<Instant> {
         let lanes = self.kinds.values().filter(|kind| kind.free() > 0).flat_map(|kind| kind.lanes.values());
-        let idle = lanes.filter(|lane| lane.waiting.front().is_some_and(|first| !first.is_running));
+        let idle = lanes.filter(|lane| lane.under_way.is_none() && !lane.waiting.is_empty());
         idle.map(|lane| lane.not_before.unwrap_or(now.instant)).min()
     }
 
@@ -171,7 +174,11 @@ impl Queue {
         kind.running.remove(&tried.id);
         let policy = kind.policy;
         let lane = kind.lanes.get_mut(&tried.lane)?;
-        let first = lane.waiting.front_mut().filter(|first| first.id == tried.id)?;
+        lane.under_way = lane.under_way.filter(|id| *id != tried.id);
+        let Some(first) = lane.waiting.front_mut().filter(|first| first.id == tried.id) else {
+            kind.tidy(&tried.lane);
+            return None;
+        };
         first.is_running = false;
         first.attempts += 1;
         let (error, outcome) = match ended {
@@ -226,10 +233,11 @@ impl Queue {
         }
     }
 
-    /// Drops a lane; the jobs that were in it.
-    pub(super) fn forget(&mut self, kind: &str, lane: &str) -> Vec<JobId> {
+    /// Drops a lane; the jobs that were in it, cancelled.
+    pub(super) fn forget(&mut self, kind: &str, lane: &str, now: Now) -> Vec<Job> {
         let lane = self.kinds.get_mut(kind).and_then(|kind| kind.lanes.remove(lane));
-        lane.into_iter().flat_map(|lane| lane.waiting).map(|job| job.id).collect()
+        let jobs = lane.into_iter().flat_map(|lane| lane.waiting);
+        jobs.map(|job| finished(job, Outcome::Cancelled, now)).collect()
     }
 
     /// The lanes of a kind.
@@ -392,7 +400,8 @@ mod tests {
         queue.ended(&waiting, failed(), now(start, 0), 1.0);
         queue.hurry("work", "a");
         assert_eq!(queue.due(now(start, 0)).len(), 1);
-        assert_eq!(queue.forget("work", "a"), [waiting.id]);
+        let forgotten = queue.forget("work", "a", now(start, 0));
+        assert_eq!((ids(&forgotten), outcome(&forgotten[0])), (vec![waiting.id], Some(Outcome::Cancelled)));
         assert_eq!(queue.ended(&waiting, Ended::Done, now(start, 1), 1.0), None);
         assert_eq!(queue.running("work"), 0, "its place is free again");
     }
@@ -410,8 +419,13 @@ mod tests {
             assert_eq!((outcome(&cancelled), cancelled.is_running), (Some(Outcome::Cancelled), false));
         }
         assert_eq!(queue.cancel(runs.id, now(start, 1)), Cancelled::Unknown);
+        let next = job("a", 0);
+        queue.push(next.clone(), now(start, 1));
+        assert!(queue.due(now(start, 1)).is_empty(), "the cancelled attempt has not ended yet");
         assert_eq!(queue.ended(&runs, Ended::Done, now(start, 1), 1.0), None);
-        assert_eq!((queue.len("work"), queue.running("work")), (0, 0));
+        assert_eq!(ids(&queue.due(now(start, 1))), [next.id]);
+        queue.ended(&next, Ended::Done, now(start, 1), 1.0).unwrap();
+        assert_eq!((queue.len("work"), queue.running("work"), queue.lanes("work")), (0, 0, vec![]));
     }
 
     #[test]

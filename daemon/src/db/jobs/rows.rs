@@ -1,7 +1,7 @@
 //! Jobs on their way into rows: in memory while the database is away, written when it is there.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -16,7 +16,7 @@ use crate::{db::Error, outcome::chain, repeats};
 const RETRY: Duration = Duration::from_secs(2);
 /// Given to the last write when the hub stops.
 const LAST: Duration = Duration::from_secs(3);
-/// Finished jobs whose rows wait at most; beyond, the oldest get none, and are done again after a restart.
+/// Jobs whose rows wait at most; beyond, the oldest finished ones get none, and are done again after a restart.
 const MOST: usize = 2000;
 
 /// What is to be written; clones share it.
@@ -26,6 +26,8 @@ pub(super) struct Rows(Arc<Inner>);
 struct Inner {
     store: Store,
     waiting: Mutex<BTreeMap<JobId, Waiting>>,
+    /// Finished jobs that will have no row that says so: while this hub runs they are not done again.
+    unwritten: Mutex<BTreeSet<JobId>>,
     wake: Notify,
     /// One writer at a time, so that whoever flushes or reads sees what the other was about to write.
     writing: tokio::sync::Mutex<()>,
@@ -42,6 +44,7 @@ impl Rows {
         Self(Arc::new(Inner {
             store,
             waiting: Mutex::default(),
+            unwritten: Mutex::default(),
             wake: Notify::new(),
             writing: tokio::sync::Mutex::default(),
         }))
@@ -55,6 +58,7 @@ impl Rows {
             let finished = waiting.values().find(|waiting| waiting.job.finished.is_some());
             let finished = finished.map(|waiting| waiting.job.id);
             waiting.retain(|id, _| Some(*id) != finished);
+            finished.into_iter().for_each(|id| self.give_up(id));
         }
         drop(waiting);
         self.0.wake.notify_one();
@@ -91,9 +95,10 @@ impl Rows {
         let all = self.waiting().clone();
         for (id, one) in &all {
             match self.0.store.keep(&one.job, Some(one.kept)).await {
-                // It would be refused for ever, and hold up the others.
-                Err(error @ (Error::Statement(_) | Error::Broken { .. })) => {
+                // It would hold up the others for ever.
+                Err(error) if error.is_refused() => {
                     repeats::say!(error, "", { cause = chain(&error) }, "a job's row was refused");
+                    self.give_up(*id);
                 }
                 written => written?,
             }
@@ -109,9 +114,15 @@ impl Rows {
     /// Writes a new job, and has it taken before anybody can read its row.
     ///
     /// # Errors
-    /// When the database is away; then it was not taken.
-    pub(super) async fn insert(&self, job: &Job, take: impl FnOnce()) -> Result<(), Error> {
+    /// That of `check`, or when the database is away; then it was not taken.
+    pub(super) async fn insert<E: From<Error>>(
+        &self,
+        job: &Job,
+        check: impl FnOnce() -> Result<(), E>,
+        take: impl FnOnce(),
+    ) -> Result<(), E> {
         let _nobody_reads = self.0.writing.lock().await;
+        check()?;
         self.0.store.keep(job, None).await?;
         take();
         Ok(())
@@ -127,15 +138,32 @@ impl Rows {
         Ok(())
     }
 
-    /// Removes all jobs of a lane, those too whose rows wait.
+    /// Removes all jobs of a lane, those too whose rows wait. `clear` takes them out of the queue.
     ///
     /// # Errors
     /// When the database is away.
-    pub(super) async fn forget(&self, kind: &str, lane: &str) -> Result<(), Error> {
+    pub(super) async fn forget(&self, kind: &str, lane: &str, clear: impl FnOnce()) -> Result<(), Error> {
         let _nobody_writes = self.0.writing.lock().await;
-        self.0.store.forget(kind, lane).await?;
+        clear();
         self.waiting().retain(|_, waiting| waiting.job.kind != kind || waiting.job.lane != lane);
-        Ok(())
+        self.0.store.forget(kind, lane).await
+    }
+
+    /// Whether more is known of a job than its row says.
+    pub(super) fn knows(&self, id: JobId) -> bool {
+        self.waiting().contains_key(&id) || self.unwritten().contains(&id)
+    }
+
+    fn give_up(&self, id: JobId) {
+        let mut unwritten = self.unwritten();
+        unwritten.insert(id);
+        if unwritten.len() > MOST {
+            unwritten.pop_first();
+        }
+    }
+
+    fn unwritten(&self) -> MutexGuard<'_, BTreeSet<JobId>> {
+        self.0.unwritten.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A job whose row waits.

@@ -94,16 +94,17 @@ impl Jobs {
     /// # Errors
     /// When the database is away, or too many of the kind wait.
     pub async fn start(&self, wanted: Wanted) -> Result<Job, Error> {
-        let most = self.queue().policy(wanted.kind).map_or(0, |policy| policy.most_waiting);
-        if self.queue().len(wanted.kind) >= most {
-            return Err(Error::TooMany(most));
-        }
-        let job = self.job(wanted);
+        let (kind, job) = (wanted.kind, self.job(wanted));
+        let has_room = || {
+            let queue = self.queue();
+            let most = queue.policy(kind).map_or(0, |policy| policy.most_waiting);
+            if queue.len(kind) < most { Ok(()) } else { Err(Error::TooMany(most)) }
+        };
         let take = || {
             self.told(&job);
             self.push(&mut self.queue(), job.clone(), self.now());
         };
-        self.0.rows.insert(&job, take).await?;
+        self.0.rows.insert(&job, has_room, take).await?;
         self.0.wake.notify_one();
         Ok(job)
     }
@@ -179,8 +180,9 @@ impl Jobs {
         let mut jobs = self.0.store.list(filter, most).await?;
         let queue = self.queue();
         for job in &mut jobs {
-            if let Some(now) = queue.get(job.id) {
-                job.clone_from(now);
+            // Or it has ended since the rows were read.
+            if let Some(now) = queue.get(job.id).cloned().or_else(|| self.0.rows.get(job.id)) {
+                *job = now;
             }
         }
         Ok(jobs)
@@ -196,19 +198,17 @@ impl Jobs {
     /// Ends a job where it stands.
     ///
     /// # Errors
-    /// When there is none, or it is finished.
+    /// When there is none, or it is finished. When the database is away: then it has ended, and is done again after a
+    /// restart unless its row can be written before.
     pub async fn cancel(&self, id: JobId) -> Result<Job, Error> {
         let Some(job) = self.take_out(id) else {
             let job = self.get(id).await?;
-            return Err(if job.finished.is_some() { Error::Finished(id) } else { Error::NoSuchJob(id) });
+            return Err(if job.finished.is_some() { Error::Finished(id) } else { Error::NotTaken(id) });
         };
-        if let Some(attempt) = lock(&self.0.running).get(&id) {
-            attempt.cancel();
-        }
         self.0.wake.notify_one();
         metrics::counter!("larder_jobs_total", "kind" => job.kind.clone(), "result" => "cancelled").increment(1);
-        tracing::info!(job.kind, job.id = %id, job.title, "a job was cancelled");
-        self.told(&job);
+        // What was answered holds after a kill.
+        self.0.rows.flush().await?;
         Ok(job)
     }
 
@@ -218,6 +218,8 @@ impl Jobs {
         let mut queue = self.queue();
         let Cancelled::Out(job) = queue.cancel(id, now) else { return None };
         self.keep(&queue, (*job).clone());
+        self.end(&queue, id);
+        self.told(&job);
         Some(*job)
     }
 
@@ -230,14 +232,16 @@ impl Jobs {
     /// Drops all jobs of a lane, finished ones too.
     ///
     /// # Errors
-    /// When the database is away; then its jobs are out of the queue, and their rows stay.
+    /// When the database is away; then its jobs have ended, and their rows stay.
     pub async fn forget(&self, kind: &str, lane: &str) -> Result<(), Error> {
-        for id in self.queue().forget(kind, lane) {
-            if let Some(attempt) = lock(&self.0.running).get(&id) {
-                attempt.cancel();
+        let clear = || {
+            let mut queue = self.queue();
+            for job in queue.forget(kind, lane, self.now()) {
+                self.end(&queue, job.id);
+                self.told(&job);
             }
-        }
-        Ok(self.0.rows.forget(kind, lane).await?)
+        };
+        Ok(self.0.rows.forget(kind, lane, clear).await?)
     }
 
     /// The lanes in which jobs of a kind wait or run.
@@ -275,6 +279,8 @@ impl Jobs {
     async fn follow(self) {
         let mut changes = self.0.db.changes();
         loop {
+            // What is told up to now is seen by one look.
+            while changes.try_recv().is_ok() {}
             let wait = match self.load().await {
                 Ok(()) => LOOK,
                 Err(error) => {
@@ -304,8 +310,8 @@ impl Jobs {
             let now = self.now();
             let mut queue = self.queue();
             for job in jobs {
-                // One whose row waits has ended since the rows were read.
-                if queue.get(job.id).is_none() && self.0.rows.get(job.id).is_none() {
+                // One whose row waits, or could not be written, has ended.
+                if queue.get(job.id).is_none() && !self.0.rows.knows(job.id) {
                     self.push(&mut queue, job, now);
                 }
             }
@@ -321,11 +327,12 @@ impl Jobs {
             let now = self.now();
             let (due, next_at) = {
                 let mut queue = self.queue();
-                let due = queue.due(now);
+                // Under the lock, so that whoever cancels a job finds what ends its attempt.
+                let due: Vec<_> = queue.due(now).into_iter().map(|job| (self.begin(&job, &tasks), job)).collect();
                 (due, queue.next_at(now))
             };
-            for job in due {
-                under_way.push(self.attempt(job, &tasks));
+            for (cancelled, job) in due {
+                under_way.push(self.attempt(job, cancelled, &tasks));
             }
             tokio::select! {
                 biased;
@@ -340,11 +347,23 @@ impl Jobs {
         }
     }
 
-    /// Does a job once, on a task of its own. `None` when it was cancelled or the hub stops.
-    fn attempt(&self, job: Job, tasks: &Tasks) -> JoinHandle<(Job, Option<Ended>)> {
+    /// What ends the attempt that begins now.
+    fn begin(&self, job: &Job, tasks: &Tasks) -> CancellationToken {
         let cancelled = tasks.stopping().child_token();
         lock(&self.0.running).insert(job.id, cancelled.clone());
-        self.told(&job);
+        self.told(job);
+        cancelled
+    }
+
+    /// Ends the attempt at a job that is out of the queue, under the queue's lock.
+    fn end(&self, _queue: &Queue, id: JobId) {
+        if let Some(attempt) = lock(&self.0.running).get(&id) {
+            attempt.cancel();
+        }
+    }
+
+    /// Does a job once, on a task of its own. `None` when it was cancelled or the hub stops.
+    fn attempt(&self, job: Job, cancelled: CancellationToken, tasks: &Tasks) -> JoinHandle<(Job, Option<Ended>)> {
         let worker = lock(&self.0.workers).get(job.kind.as_str()).cloned();
         let attempt = Attempt { job: job.clone(), jobs: self.clone(), said: Mutex::default() };
         let doing = tasks.spawn(async move {

@@ -80,7 +80,10 @@ impl Watch {
             match self.jobs.get(id).await {
                 Ok(job) => self.due.push_back(Arc::new(job)),
                 // Its lane was forgotten, or it is so old that its row is gone.
-                Err(Error::NoSuchJob(_)) => drop(self.open.remove(&id)),
+                Err(Error::NoSuchJob(_)) => {
+                    self.open.remove(&id);
+                    self.over |= self.only.is_some();
+                }
                 Err(error) => return Err(error),
             }
         }

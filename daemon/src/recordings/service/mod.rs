@@ -9,7 +9,7 @@ use larder_proto::{
 };
 use tonic::{Request, Response, Status};
 
-use super::{Deletion, PinError, Position, RunId, RunSummary, Store, ask, messages};
+use super::{Deletable, Deletion, PinError, Position, RunId, RunSummary, Store, ask, messages};
 use crate::{
     access::{Access, Grant},
     cameras::{Camera, Directory, Mode},
@@ -184,7 +184,7 @@ impl Service {
                 let camera = self.find(&wanted.camera)?;
                 let range = ask::range(wanted.range.as_ref())?;
                 let title = format!("delete what {} recorded from {} to {}", camera.name, range.start, range.end);
-                (Deletion::span(camera.id, &range), title)
+                (Deletion::span(camera.id, &range, self.0.store.last_segment().await?), title)
             }
             None => return Err(Refusal::field("what", "is not set")),
         };
@@ -194,7 +194,7 @@ impl Service {
             let why = format!("nothing was deleted; pins hold it: {}", named.collect::<Vec<_>>().join(", "));
             return Err(Refusal::new(Kind::FailedPrecondition, why));
         }
-        let (segments, bytes) = self.0.store.deletable_size(&what).await?;
+        let Deletable { segments, bytes } = self.0.store.deletable_size(&what).await?;
         let job = match segments {
             0 => None,
             _ => Some(self.0.jobs.start(what.job(title)?).await?),

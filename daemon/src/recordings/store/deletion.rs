@@ -15,20 +15,27 @@ use crate::{clock, recordings::Deletion};
 
 /// The part of a statement that chooses segments `s`, and its parameters from `$1` on.
 struct Chosen {
-    sql: &'static str,
+    sql: String,
     parameters: Vec<Box<dyn ToSql + Send + Sync>>,
 }
 
 impl Chosen {
     fn of(what: &Deletion) -> Self {
         match what {
-            Deletion::Runs(runs) => Self { sql: "s.run_id = ANY($1)", parameters: vec![Box::new(runs.clone())] },
-            Deletion::Span { camera, from_us, to_us } => {
+            Deletion::Runs(runs) => {
+                Self { sql: "s.run_id = ANY($1)".to_owned(), parameters: vec![Box::new(runs.clone())] }
+            }
+            Deletion::Span { camera, from_us, to_us, last } => {
                 let range = clock::from_us(*from_us)..clock::from_us(*to_us);
                 let reach = reach(&range);
-                let parameters: Vec<Box<dyn ToSql + Send + Sync>> =
-                    vec![Box::new(*camera), Box::new(range.start), Box::new(range.end), Box::new(reach)];
-                Self { sql: REACHES, parameters }
+                let parameters: Vec<Box<dyn ToSql + Send + Sync>> = vec![
+                    Box::new(*camera),
+                    Box::new(range.start),
+                    Box::new(range.end),
+                    Box::new(reach),
+                    Box::new(*last),
+                ];
+                Self { sql: format!("{REACHES} AND s.id <= $5"), parameters }
             }
         }
     }
@@ -38,12 +45,30 @@ impl Chosen {
     }
 }
 
+/// What a deletion has left.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub struct Deletable {
+    /// Files.
+    pub segments: u64,
+    /// Of all of them.
+    pub bytes: u64,
+}
+
 impl Store {
-    /// How many segments a deletion has left, and their bytes.
+    /// The newest segment's row.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn deletable_size(&self, what: &Deletion) -> Result<(u64, u64), Error> {
+    pub async fn last_segment(&self) -> Result<i64, Error> {
+        let row = self.client().await?.query_one("SELECT coalesce(max(id), 0) FROM segments", &[]).await?;
+        Ok(row.try_get(0)?)
+    }
+
+    /// What a deletion has left.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn deletable_size(&self, what: &Deletion) -> Result<Deletable, Error> {
         let chosen = Chosen::of(what);
         let sql = format!(
             "SELECT count(*), coalesce(sum(s.size_bytes), 0)::bigint FROM segments s
@@ -51,7 +76,7 @@ impl Store {
             chosen.sql
         );
         let row = self.client().await?.query_one(&sql, &chosen.parameters()).await?;
-        Ok((super::unsigned(row.try_get(0)?), super::unsigned(row.try_get(1)?)))
+        Ok(Deletable { segments: super::unsigned(row.try_get(0)?), bytes: super::unsigned(row.try_get(1)?) })
     }
 
     /// The oldest segments of a deletion, so many at most: the closed, local ones that no pin holds.

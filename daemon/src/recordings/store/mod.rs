@@ -1,5 +1,6 @@
 //! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`keeping`] for retention and
-//! deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and manual recording.
+//! deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and
+//! manual recording.
 
 mod deletion;
 mod keeping;
@@ -13,6 +14,7 @@ use tokio::sync::broadcast;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use deletion::Deletable;
 pub use keeping::RemovedRun;
 pub use pins::PinError;
 pub use reading::{Played, Position, RunSummary, Stamp};

@@ -86,7 +86,7 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
 
     let oldest = store.oldest_unpinned(None, 10).await.unwrap();
     assert_eq!(oldest.iter().map(|segment| segment.started_at).collect::<Vec<_>>(), [at(0), at(120)]);
-    let everything = Deletion::span(camera, &(at(0)..at(500)));
+    let everything = Deletion::span(camera, &(at(0)..at(500)), i64::MAX);
     assert_eq!(store.pins_against(&everything).await.unwrap(), std::slice::from_ref(&pin));
     let ids: Vec<i64> = store.segments_known(first.id).await.unwrap().iter().map(|segment| segment.id).collect();
     let marked = store.mark_deleting(&ids).await.unwrap();
@@ -97,7 +97,10 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     let left = store.deletable(&everything, 10).await.unwrap();
     assert_eq!(left, [ids[0], ids[2]], "a deletion that was cut off is taken up, the open segment is not");
     assert_eq!(store.deletable(&everything, 1).await.unwrap(), [ids[0]]);
-    assert_eq!(store.deletable_size(&everything).await.unwrap(), (2, 60_000));
+    let left = store.deletable_size(&everything).await.unwrap();
+    assert_eq!((left.segments, left.bytes), (2, 60_000));
+    let older = Deletion::span(camera, &(at(0)..at(500)), ids[1]);
+    assert_eq!(store.deletable(&older, 10).await.unwrap(), ids[..1], "what is recorded since stays");
 
     assert_eq!(store.remove_segments(&[ids[0], ids[2]]).await.unwrap(), []);
     assert!(store.unpin(pin.id).await.unwrap() && !store.unpin(pin.id).await.unwrap());
@@ -256,7 +259,7 @@ async fn a_range_of_a_year_of_rows_is_found_through_the_index() {
         .unwrap();
     client.batch_execute("ANALYZE segments").await.unwrap();
     let hour = at(0) + SignedDuration::from_hours(1000)..at(0) + SignedDuration::from_hours(1001);
-    assert_eq!(store.deletable_size(&Deletion::span(camera, &hour)).await.unwrap().0, 60);
+    assert_eq!(store.deletable_size(&Deletion::span(camera, &hour, i64::MAX)).await.unwrap().segments, 60);
     let plan = client
         .query(
             "EXPLAIN SELECT * FROM segments s WHERE s.camera_id = $1 AND s.started_at < $3 AND s.ended_at > $2
