@@ -49,7 +49,7 @@ lint: $(WEB_INSTALLED) ## Lint everything
 doc: ## Build the documentation of all modules
 	RUSTDOCFLAGS="-D warnings" cargo doc --workspace --all-features --no-deps --locked
 
-bench: tools-run build ## Measure the hub on this machine (about twelve minutes): see BENCHMARKS.md
+bench: tools-run build ## Measure the hub on this machine (about sixteen minutes): see BENCHMARKS.md
 	@$(TARGET)/release/larderctl bench fanout
 	@$(TARGET)/release/larderctl bench ingest
 	@$(TARGET)/release/larderctl bench playlist
