@@ -1,10 +1,13 @@
 //! Which account runs the cluster: PostgreSQL refuses root, so root runs it as `postgres`.
 
-use std::fs;
+use std::{fs, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
 use super::Error;
+
+/// Of util-linux.
+pub(super) const SETPRIV: &str = "/usr/bin/setpriv";
 
 /// The account that runs the cluster and owns its files.
 #[derive(Clone, Debug)]
@@ -25,11 +28,19 @@ impl Account {
         Ok(Self { name, other: None })
     }
 
-    /// Runs `command` as this account. The standard library drops root's supplementary groups with the user.
-    pub(super) fn run_as(&self, command: &mut Command) {
+    /// Runs a program of PostgreSQL as this account, in the root folder and without input. It gets `signal` when the hub
+    /// is killed: `setpriv --pdeathsig` sees to that; `Command` can do it only with unsafe code.
+    pub(super) fn command(&self, signal: &str, program: &Path) -> Command {
+        let mut command = Command::new(SETPRIV);
         if let Some((uid, gid)) = self.other {
-            command.uid(uid).gid(gid);
+            command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups");
         }
+        command.args(["--pdeathsig", signal, "--"]).arg(program).current_dir("/").stdin(Stdio::null());
+        // They read dozens of variables (`PGPORT`, `PGDATA`, ...), which are meant for somebody else's server.
+        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("PG")) {
+            command.env_remove(name);
+        }
+        command
     }
 }
 

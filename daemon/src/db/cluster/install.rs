@@ -1,22 +1,31 @@
 //! Finding PostgreSQL's programs and making the cluster once.
+//!
+//! It is made aside, with its settings, and takes its name when it is whole and on disk: a start that is interrupted leaves
+//! nothing that a later one could take for a cluster, and no server ever runs on a half of one.
 
 use std::{
-    fs, io,
+    fs,
+    io::{self, Write as _},
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
-    process::Stdio,
 };
 
-use tokio::process::Command;
+use uuid::Uuid;
 
-use super::{Error, Layout, account::Account};
+use super::{
+    Error, Layout,
+    account::Account,
+    made::{self, Found, MAP, MARK},
+};
 
 /// Debian's place for PostgreSQL's own programs, one folder a version.
 const VERSIONS: &str = "/usr/lib/postgresql";
 
+/// How the folders begin in which clusters are made.
+const NEW: &str = "data.new-";
+
 /// Small enough for a Pi beside everything else. `fsync` stays on: it holds the only index of the recordings' pins.
 const SETTINGS: &str = "\
-# Written by larderd when it made this cluster.
 listen_addresses = ''
 unix_socket_permissions = 0700
 max_connections = 40
@@ -43,7 +52,9 @@ pub(super) fn find_bin(bin_dir: Option<&Path>, data: &Path) -> Result<PathBuf, E
         }
     }
     found.sort();
-    let Ok(made_by) = fs::read_to_string(data.join("PG_VERSION")) else {
+    let is_there = matches!(made::found(data), Found::Whole | Found::Unconfigured);
+    let made_by = fs::read_to_string(data.join("PG_VERSION")).ok().filter(|_| is_there);
+    let Some(made_by) = made_by else {
         return found.pop().map(|(_, bin)| bin).ok_or(Error::NotInstalled);
     };
     let made_by = made_by.trim().to_owned();
@@ -63,12 +74,54 @@ pub(super) async fn prepare(layout: &Layout) -> Result<(), Error> {
     make_folder(&layout.run, 0o700)?;
     own(layout, &layout.run)?;
     open_log(layout).map_err(|source| Error::File { path: layout.log.clone(), source })?;
-    if layout.data.join("PG_VERSION").exists() {
-        return Ok(());
+    let data = &layout.data;
+    match made::found(data) {
+        Found::Whole => return Ok(()),
+        Found::Nothing => {}
+        Found::HalfMade => {
+            tracing::warn!(db.data = %data.display(), "an earlier start was interrupted while it made its cluster, which holds nothing; it is made anew");
+            remove(data)?;
+        }
+        Found::Unconfigured => {
+            tracing::warn!(db.data = %data.display(), "the cluster lacks settings of ours; they are written now");
+            return configure(layout, data);
+        }
     }
-    make_folder(&layout.data, 0o700)?;
-    own(layout, &layout.data)?;
-    initdb(layout).await
+    make(layout).await
+}
+
+async fn make(layout: &Layout) -> Result<(), Error> {
+    let home = layout.data.parent().unwrap_or(&layout.data);
+    remove_leftovers(home);
+    // Its own name: what an interrupted start left may still be written to for a moment.
+    let new = home.join(format!("{NEW}{}", Uuid::new_v4().simple()));
+    make_folder(&new, 0o700)?;
+    own(layout, &new)?;
+    initdb(layout, &new).await?;
+    configure(layout, &new)?;
+    let named = |source| Error::File { path: layout.data.clone(), source };
+    fs::rename(&new, &layout.data).map_err(named)?;
+    sync(home)
+}
+
+/// What interrupted starts left. What can't be removed yet is left to the next start.
+fn remove_leftovers(home: &Path) {
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        if entry.file_name().to_string_lossy().starts_with(NEW)
+            && let Err(error) = fs::remove_dir_all(entry.path())
+        {
+            tracing::warn!(%error, path = %entry.path().display(), "what an earlier start left can't be removed");
+        }
+    }
+}
+
+fn remove(folder: &Path) -> Result<(), Error> {
+    match fs::remove_dir_all(folder) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(Error::File { path: folder.to_owned(), source: error })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The server's log, for nobody else: statements that were slow or failed stand in it.
@@ -76,34 +129,48 @@ pub(super) fn open_log(layout: &Layout) -> io::Result<fs::File> {
     fs::OpenOptions::new().create(true).append(true).mode(0o600).open(&layout.log)
 }
 
-async fn initdb(layout: &Layout) -> Result<(), Error> {
+async fn initdb(layout: &Layout, data: &Path) -> Result<(), Error> {
     tracing::info!(db.data = %layout.data.display(), "making a PostgreSQL cluster");
     let program = layout.bin.join("initdb");
-    let mut command = Command::new(&program);
+    let mut command = layout.account.command("KILL", &program);
     command
         .args(["--username=larder", "--auth=peer", "--encoding=UTF8", "--locale=C.UTF-8", "--data-checksums", "-D"])
-        .arg(&layout.data)
-        .current_dir("/")
-        .stdin(Stdio::null())
+        .arg(data)
         .kill_on_drop(true);
-    layout.account.run_as(&mut command);
     let output = command.output().await.map_err(|source| Error::Spawn { program, source })?;
-    if !output.status.success() {
-        // A half-made cluster would be taken for a whole one at the next start.
-        let _ = fs::remove_dir_all(&layout.data);
-        return Err(Error::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()));
+    if output.status.success() {
+        Ok(())
+    } else {
+        Err(Error::Initdb(String::from_utf8_lossy(&output.stderr).trim().to_owned()))
     }
-    write(layout, "pg_hba.conf", "local all all peer map=larder\n")?;
-    write(layout, "pg_ident.conf", &format!("larder root larder\nlarder {} larder\n", layout.account.name))?;
-    let file = layout.data.join("postgresql.conf");
-    let mut settings = fs::read_to_string(&file).map_err(|source| Error::File { path: file, source })?;
-    settings.push_str(SETTINGS);
-    write(layout, "postgresql.conf", &settings)
 }
 
-fn write(layout: &Layout, name: &str, text: &str) -> Result<(), Error> {
-    let path = layout.data.join(name);
-    fs::write(&path, text).map_err(|source| Error::File { path, source })
+/// Writes who may connect, and then the settings, whose mark says that all is written.
+fn configure(layout: &Layout, data: &Path) -> Result<(), Error> {
+    write(layout, data, "pg_hba.conf", &format!("local all all peer {MAP}\n"))?;
+    write(layout, data, "pg_ident.conf", &format!("larder root larder\nlarder {} larder\n", layout.account.name))?;
+    let file = data.join("postgresql.conf");
+    let settings = fs::read_to_string(&file).map_err(|source| Error::File { path: file, source })?;
+    write(layout, data, "postgresql.conf", &format!("{settings}\n{MARK}\n{SETTINGS}"))?;
+    sync(data)
+}
+
+/// Whole or not at all.
+fn write(layout: &Layout, data: &Path, name: &str, text: &str) -> Result<(), Error> {
+    let (path, part) = (data.join(name), data.join(format!("{name}.part")));
+    let written = || -> io::Result<()> {
+        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
+        file.write_all(text.as_bytes())?;
+        file.sync_all()
+    };
+    written().map_err(|source| Error::File { path: part.clone(), source })?;
+    own(layout, &part)?;
+    fs::rename(&part, &path).map_err(|source| Error::File { path, source })
+}
+
+fn sync(folder: &Path) -> Result<(), Error> {
+    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
+    synced.map_err(|source| Error::File { path: folder.to_owned(), source })
 }
 
 fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {

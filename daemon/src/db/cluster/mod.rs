@@ -3,6 +3,7 @@
 
 mod account;
 mod install;
+mod made;
 mod server;
 
 use std::{

@@ -4,18 +4,14 @@ use std::{
     fs,
     io::{Read as _, Seek as _, SeekFrom},
     path::Path,
-    process::Stdio,
     time::Duration,
 };
 
 use rustix::process::{Pid, Signal, kill_process};
-use tokio::{
-    process::{Child, Command},
-    time::Instant,
-};
+use tokio::{process::Child, time::Instant};
 use tokio_postgres::NoTls;
 
-use super::{Error, Layout, install::open_log};
+use super::{Error, Layout, account::SETPRIV, install::open_log};
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -43,7 +39,10 @@ impl Server {
                     tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
                     Self { pid, child: None }
                 }
-                None => Self::spawn(layout)?,
+                None => {
+                    forget_stranger(&layout.data)?;
+                    Self::spawn(layout)?
+                }
             };
             match server.wait_until_ready(layout).await {
                 Ok(()) => return Ok(server),
@@ -57,24 +56,16 @@ impl Server {
     }
 
     fn spawn(layout: &Layout) -> Result<Self, Error> {
-        // `setpriv --pdeathsig` ends the server with a killed hub; `Command` can do that only with unsafe code.
-        let program = Path::new("/usr/bin/setpriv");
-        let failed = |source| Error::Spawn { program: program.to_owned(), source };
-        let log = open_log(layout).map_err(failed)?;
-        let mut command = Command::new(program);
-        if let Some((uid, gid)) = layout.account.other {
-            command.arg(format!("--reuid={uid}")).arg(format!("--regid={gid}")).arg("--clear-groups");
-        }
+        let failed = |source| Error::Spawn { program: SETPRIV.into(), source };
+        // A full or read-only disk is not setpriv's fault.
+        let log = open_log(layout).map_err(|source| Error::File { path: layout.log.clone(), source })?;
+        let mut command = layout.account.command("INT", &layout.bin.join("postgres"));
         command
-            .args(["--pdeathsig", "INT", "--"])
-            .arg(layout.bin.join("postgres"))
             .arg("-D")
             .arg(&layout.data)
             .arg("-k")
             .arg(&layout.run)
-            .current_dir("/")
             .process_group(0)
-            .stdin(Stdio::null())
             .stdout(log.try_clone().map_err(failed)?)
             .stderr(log);
         let child = command.spawn().map_err(failed)?;
@@ -151,6 +142,27 @@ fn is_alive(pid: Pid) -> bool {
     // The state follows the last parenthesis (proc(5)).
     fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero()))
         .is_ok_and(|text| text.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
+}
+
+/// Removes the pid file of a server that is gone when another process has its number now: PostgreSQL would take that one
+/// for the server and refuse to start. A session that still works in the folder keeps the file where it is.
+fn forget_stranger(data: &Path) -> Result<(), Error> {
+    let file = data.join("postmaster.pid");
+    if !file.exists() || somebody_works_in(data) {
+        return Ok(());
+    }
+    tracing::warn!(path = %file.display(), "an earlier PostgreSQL server is gone, and its lock with it");
+    match fs::remove_file(&file) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File { path: file, source }),
+        _ => Ok(()),
+    }
+}
+
+/// A server and its sessions work in their data folder.
+fn somebody_works_in(data: &Path) -> bool {
+    let Ok(data) = fs::canonicalize(data) else { return false };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.map(|process| process.path().join("cwd")).any(|cwd| fs::read_link(cwd).is_ok_and(|cwd| cwd == data))
 }
 
 /// The server that runs on this data folder, by its pid file and the folder it works in.

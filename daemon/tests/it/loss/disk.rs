@@ -16,7 +16,7 @@ use std::{
 use larder_proto::{Words as _, pb};
 use rustix::process::{Signal, getegid, geteuid};
 
-use super::{Hanging, Heard, NEAR, Watched, check_run};
+use super::{Hanging, Heard, NEAR, Watched, check_run, faults};
 use crate::support::{Clients, Daemon, Habits, Home, get, get_with, signal, until};
 
 /// A mount namespace, as long as a process sleeps in it.
@@ -284,10 +284,7 @@ async fn a_disk_that_becomes_read_only_or_is_unmounted_stops_recording_until_it_
 #[tokio::test(flavor = "multi_thread")]
 async fn a_disk_whose_fsync_is_slow_or_fails_is_named_and_costs_no_more_than_it_must() {
     let folder = tempfile::tempdir().unwrap();
-    let library = folder.path().join("faults.so");
-    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/loss/faults.c");
-    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
-    assert!(built.unwrap().success());
+    let library = faults(folder.path());
     let home = Home::new(&[]);
     let recordings = home.recordings();
     let home = home

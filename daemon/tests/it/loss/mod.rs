@@ -3,12 +3,14 @@
 mod database;
 mod disk;
 mod drift;
+mod first_start;
 mod killed;
 
 use std::{
     collections::HashMap,
     fs,
-    path::Path,
+    path::{Path, PathBuf},
+    process::Command,
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -144,6 +146,15 @@ fn hash(run: &RunFiles) -> u64 {
     }
     hasher.write(run.about.to_string().as_bytes());
     hasher.finish()
+}
+
+/// The library whose faults are preloaded into a hub (`faults.c`), in a folder of its own that every user may enter.
+fn faults(folder: &Path) -> PathBuf {
+    let library = folder.join("faults.so");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/loss/faults.c");
+    let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();
+    assert!(built.unwrap().success());
+    library
 }
 
 /// Chance that can be repeated: `LARDER_KILL_SEED`, which a failed test names.

@@ -1,7 +1,7 @@
 //! A hub as a process of its own, which can be killed.
 
 use std::{
-    ffi::OsString,
+    ffi::{OsStr, OsString},
     fs,
     net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket},
     path::{Path, PathBuf},
@@ -44,6 +44,11 @@ impl Home {
             environment: Vec::new(),
             recordings: None,
         }
+    }
+
+    /// Without a cluster: its first start makes one.
+    pub(crate) fn without_cluster(settings: &[&str]) -> Self {
+        Self { state: tempfile::tempdir().unwrap(), ..Self::new(settings) }
     }
 
     /// Started by this command line.
@@ -96,6 +101,11 @@ impl Home {
     }
 
     pub(crate) fn start(&self) -> Daemon {
+        self.start_with(&[])
+    }
+
+    /// With these variables, this time.
+    pub(crate) fn start_with(&self, variables: &[(&str, &OsStr)]) -> Daemon {
         let log = fs::OpenOptions::new().append(true).create(true).open(self.state().join("log")).unwrap();
         let mut words = self.wrap.clone();
         words.push(env!("CARGO_BIN_EXE_larderd").to_owned());
@@ -111,6 +121,7 @@ impl Home {
         command.arg("--set").arg(format!("camera_link.address=127.0.0.1:{}", self.link));
         command.arg("--set").arg(format!("thermometers.address={}", self.thermometers()));
         command.env_remove("LARDER_LOG").envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.envs(variables.iter().copied());
         Daemon(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
     }
 

@@ -58,13 +58,24 @@ pub(crate) fn times(usual: u32, long: u32) -> u32 {
 
 /// Command lines that name the state folder: postgres does, and ffmpeg runs below the daemon.
 pub(crate) fn processes_of(state: &Path) -> Vec<String> {
-    let wanted = state.to_str().unwrap();
+    processes(|_, line| line.contains(state.to_str().unwrap())).into_iter().map(|(_, line)| line).collect()
+}
+
+/// All processes that name the state folder or work in it, as initdb's children do.
+pub(crate) fn all_processes_of(state: &Path) -> Vec<u32> {
+    let works_in = |process: &Path| fs::read_link(process.join("cwd")).is_ok_and(|cwd| cwd.starts_with(state));
+    let found = processes(|process, line| line.contains(state.to_str().unwrap()) || works_in(process));
+    found.into_iter().map(|(pid, _)| pid).collect()
+}
+
+fn processes(is_wanted: impl Fn(&Path, &str) -> bool) -> Vec<(u32, String)> {
     let mut found = Vec::new();
-    for entry in std::fs::read_dir("/proc").unwrap().flatten() {
-        let Ok(line) = std::fs::read(entry.path().join("cmdline")) else { continue };
+    for entry in fs::read_dir("/proc").unwrap().flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let Ok(line) = fs::read(entry.path().join("cmdline")) else { continue };
         let line = String::from_utf8_lossy(&line).replace('\0', " ");
-        if line.contains(wanted) {
-            found.push(line);
+        if is_wanted(&entry.path(), &line) {
+            found.push((pid, line));
         }
     }
     found
