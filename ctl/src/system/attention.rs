@@ -7,6 +7,8 @@ use crate::{alarm::AlarmView, camera::view::CameraView};
 
 /// A fragment is two seconds and is on disk two seconds later; a busy machine takes longer.
 const LATE_SECONDS: f64 = 30.0;
+/// Boards try again every half a minute at the latest, and need some seconds for the rest.
+const TIME_TO_CONNECT_SECONDS: u64 = 60;
 
 /// How bad it is; the worst comes first.
 #[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize)]
@@ -35,7 +37,7 @@ pub(super) struct Attention {
 pub(super) fn needed(view: &StatusView) -> Vec<Attention> {
     let alarms = view.alarms.iter().map(of_alarm);
     let parts = view.parts.iter().filter(|part| !part.reason.is_empty() || !part.ready).map(of_part);
-    let cameras = view.camera_list.iter().filter_map(of_camera);
+    let cameras = view.camera_list.iter().filter_map(|camera| of_camera(camera, view.uptime_seconds));
     let mut all: Vec<_> = alarms.chain(parts).chain(cameras).collect();
     all.sort_by_key(|attention| attention.severity);
     all
@@ -73,11 +75,19 @@ fn advice(reason: &str) -> &'static str {
     }
 }
 
-fn of_camera(camera: &CameraView) -> Option<Attention> {
+fn of_camera(camera: &CameraView, uptime_seconds: u64) -> Option<Attention> {
     let status = camera.status.as_ref()?;
+    let was_here = status.last_frame_at.is_some() || !status.offline_reason.is_empty();
+    if status.presence == "offline" && !was_here && uptime_seconds < TIME_TO_CONNECT_SECONDS {
+        return None;
+    }
     let wants_recording = camera.mode == "continuous";
     let (what, to_do) = match status.presence {
-        "offline" => ("is offline".to_owned(), "look at its power and its Wi-Fi"),
+        "offline" if was_here => ("is offline".to_owned(), "look at its power and its Wi-Fi"),
+        "offline" => (
+            "has not connected since the hub started".to_owned(),
+            "a new one needs its key (larderctl camera key NAME makes another); else look at its power and its Wi-Fi",
+        ),
         "stalled" => ("is connected and sends no pictures".to_owned(), "larderctl camera control NAME reboot"),
         _ if wants_recording && !status.recording => {
             ("is to be recorded all the time and is not".to_owned(), "larderctl recording timeline NAME says why")
@@ -89,4 +99,35 @@ fn of_camera(camera: &CameraView) -> Option<Attention> {
     };
     let to_do = to_do.replace("NAME", &camera.name);
     Some(Attention { severity: Severity::Warning, about: camera.name.clone(), what, to_do })
+}
+
+#[cfg(test)]
+mod tests {
+    use larder_proto::pb::{Camera, CameraStatus, Presence};
+
+    use super::*;
+
+    fn camera(adjust: impl FnOnce(&mut CameraStatus)) -> CameraView {
+        let mut status = CameraStatus::default();
+        status.set_presence(Presence::Offline);
+        adjust(&mut status);
+        CameraView::from(Camera { name: "fridge".into(), status: Some(status), ..Default::default() })
+    }
+
+    #[test]
+    fn a_camera_gets_its_time_to_connect_after_the_hubs_start() {
+        let new = camera(|_| {});
+        assert_eq!(of_camera(&new, 16), None);
+        let attention = of_camera(&new, 61).expect("it should have connected by now");
+        assert_eq!(attention.what, "has not connected since the hub started");
+        assert!(attention.to_do.starts_with("a new one needs its key (larderctl camera key fridge"));
+    }
+
+    #[test]
+    fn one_that_was_here_and_is_gone_is_looked_at_at_once() {
+        let gone = camera(|status| status.last_frame_at = Some(prost_types::Timestamp { seconds: 1, nanos: 0 }));
+        assert_eq!(of_camera(&gone, 16).expect("it is gone").to_do, "look at its power and its Wi-Fi");
+        let refused = camera(|status| "wrong key".clone_into(&mut status.offline_reason));
+        assert_eq!(of_camera(&refused, 16).expect("it was refused").what, "is offline");
+    }
 }

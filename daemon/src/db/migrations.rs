@@ -1,6 +1,6 @@
 //! The schema, forward only: a landed file is never edited.
 
-use refinery::{Migration, Report, Runner};
+use refinery::{Migration, Report, Runner, error::Kind};
 use thiserror::Error;
 use tokio_postgres::Client;
 
@@ -25,12 +25,30 @@ const FILES: &[(&str, &str)] = &[
 /// Why the schema can't be brought up to date.
 #[derive(Debug, Error)]
 pub enum MigrateError {
-    /// A migration failed or the database has one that this version does not know.
+    /// The database has been opened by a newer version.
+    #[error(
+        "the database was made by a newer Larder: it has {0}, and this one knows no more than {newest}; install the newer \
+         version again, or restore what was kept before it",
+        newest = FILES.last().map_or("nothing", |(name, _)| name)
+    )]
+    Newer(String),
+    /// A migration failed.
     #[error("the schema cannot be migrated")]
-    Migration(#[from] refinery::Error),
+    Migration(#[source] refinery::Error),
     /// The lock could not be taken.
     #[error("the migration lock cannot be taken")]
     Lock(#[from] tokio_postgres::Error),
+}
+
+impl From<refinery::Error> for MigrateError {
+    fn from(error: refinery::Error) -> Self {
+        match error.kind() {
+            Kind::MissingVersion(known) if !FILES.iter().any(|(name, _)| *name == known.to_string()) => {
+                Self::Newer(known.to_string())
+            }
+            _ => Self::Migration(error),
+        }
+    }
 }
 
 /// Brings the schema up to date; returns the names of what was applied now.

@@ -142,3 +142,28 @@ async fn migrate_makes_the_schema_and_is_done() {
     assert!(String::from_utf8_lossy(&second.stderr).contains("up to date"));
     assert_eq!(processes_of(state.path()), Vec::<String>::new());
 }
+
+#[tokio::test]
+async fn a_database_of_a_newer_release_is_refused_in_words_and_left_alone() {
+    let home = Home::new(&[]);
+    let daemon = home.start();
+    home.clients().await;
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(home.state().join("postgres/run")).user("larder").dbname("postgres");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let newer = "INSERT INTO refinery_schema_history SELECT 99, 'future', applied_on, checksum \
+                 FROM refinery_schema_history WHERE version = 1";
+    client.execute(newer, &[]).await.unwrap();
+    drop(client);
+    driven.await.unwrap().unwrap();
+    daemon.stop().await;
+
+    let why = "the database was made by a newer Larder: it has V99__future";
+    let mut daemon = home.start();
+    assert!(!daemon.ended().await.success());
+    assert!(home.log().contains(why), "{}", home.log());
+    let migrate =
+        Command::new(env!("CARGO_BIN_EXE_larderd")).arg("--state").arg(home.state()).arg("migrate").output().unwrap();
+    assert!(!migrate.status.success() && String::from_utf8_lossy(&migrate.stderr).contains(why));
+}
