@@ -9,8 +9,9 @@ use larder_proto::pb::{
     recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
     temperature_service_client::TemperatureServiceClient, viewer_service_client::ViewerServiceClient,
 };
+use tokio_util::sync::CancellationToken;
 use tonic::{
-    Request, Status,
+    Request, Status, Streaming,
     codec::CompressionEncoding,
     metadata::{Ascii, MetadataValue},
     service::{Interceptor, interceptor::InterceptedService},
@@ -131,6 +132,21 @@ pub fn quick<T>(message: T) -> Request<T> {
 /// A request whose work takes time.
 pub fn long<T>(message: T) -> Request<T> {
     with_timeout(message, LONG_PATIENCE)
+}
+
+/// The next message of a stream that ends by `stop` alone; `None` then. Cancel safe.
+///
+/// # Errors
+///
+/// The hub refuses, goes away, or ends the stream.
+pub async fn next<T>(stream: &mut Streaming<T>, stop: &CancellationToken) -> Result<Option<T>, Failure> {
+    let message = tokio::select! {
+        biased;
+        () = stop.cancelled() => return Ok(None),
+        message = stream.message() => message?,
+    };
+    let ended = || Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned());
+    message.map(Some).ok_or_else(ended)
 }
 
 fn with_timeout<T>(message: T, timeout: Duration) -> Request<T> {

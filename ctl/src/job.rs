@@ -4,14 +4,14 @@ use clap::Subcommand;
 use jiff::Timestamp;
 use larder_proto::{
     Words as _,
-    pb::{CancelJobRequest, GetJobRequest, Job, JobState, ListJobsRequest, WatchJobsRequest},
+    pb::{CancelJobRequest, Job, JobState, ListJobsRequest, WatchJobsRequest},
 };
 use serde::Serialize;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     Failure, Out,
-    client::{Hub, quick},
+    client::{Hub, next, quick},
     pages,
     progress::Progress,
     when,
@@ -184,16 +184,7 @@ pub async fn follow(
     let mut stream = hub.jobs().watch_jobs(WatchJobsRequest { id: id.to_owned() }).await?.into_inner();
     let bar = Progress::of_count(out);
     loop {
-        let job = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(None),
-            job = stream.message() => job?,
-        };
-        let Some(job) = job else {
-            // A stream that ends without the end was cut off by the hub's: ask once how it stands.
-            let job = hub.jobs().get_job(quick(GetJobRequest { id: id.to_owned() })).await?.into_inner();
-            return Ok(Some(View::from(job)));
-        };
+        let Some(job) = next(&mut stream, stop).await? else { return Ok(None) };
         let view = View::from(job);
         bar.of(view.total.unwrap_or_default());
         bar.set(view.done.unwrap_or_default());
@@ -228,14 +219,7 @@ fn end(view: &View, out: &mut Out) -> Result<(), Failure> {
 async fn watch_all(hub: &Hub, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
     let mut stream = hub.jobs().watch_jobs(WatchJobsRequest::default()).await?.into_inner();
     loop {
-        let job = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            job = stream.message() => job?,
-        };
-        let Some(job) = job else {
-            return Err(Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned()));
-        };
+        let Some(job) = next(&mut stream, &stop).await? else { return Ok(()) };
         let view = View::from(job);
         if out.is_json() {
             out.json_line(&view)?;

@@ -6,20 +6,17 @@ use larder_proto::pb::WatchAlarmsRequest;
 use tokio_util::sync::CancellationToken;
 
 use super::{degrees, view::AlarmView};
-use crate::{Failure, Out, client::Hub, when};
+use crate::{
+    Failure, Out,
+    client::{Hub, next},
+    when,
+};
 
 pub(super) async fn watch(hub: &Hub, out: &mut Out, stop: CancellationToken) -> Result<(), Failure> {
     let mut stream = hub.alarms().watch_alarms(WatchAlarmsRequest {}).await?.into_inner();
     let mut known = BTreeMap::new();
     loop {
-        let alarm = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            alarm = stream.message() => alarm?,
-        };
-        let Some(alarm) = alarm else {
-            return Err(Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned()));
-        };
+        let Some(alarm) = next(&mut stream, &stop).await? else { return Ok(()) };
         let view = AlarmView::from(alarm);
         if out.is_json() {
             out.json_line(&view)?;

@@ -7,7 +7,11 @@ use larder_proto::pb::WatchCamerasRequest;
 use tokio_util::sync::CancellationToken;
 
 use super::{StatusView, all};
-use crate::{Failure, Out, client::Hub, units, when};
+use crate::{
+    Failure, Out,
+    client::{Hub, next},
+    units, when,
+};
 
 /// What to watch.
 #[derive(Args, Clone, Debug)]
@@ -24,14 +28,7 @@ pub(super) async fn watch(hub: &Hub, args: WatchArgs, out: &mut Out, stop: Cance
     let mut stream = hub.cameras().watch_cameras(request).await?.into_inner();
     let mut names = BTreeMap::new();
     loop {
-        let status = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            status = stream.message() => status?,
-        };
-        let Some(status) = status else {
-            return Err(Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned()));
-        };
+        let Some(status) = next(&mut stream, &stop).await? else { return Ok(()) };
         let view = StatusView::from(status);
         if out.is_json() {
             out.json_line(&view)?;

@@ -22,7 +22,7 @@ use tonic::Code;
 use crate::{
     Failure, Out,
     cli::hub,
-    client::{Hub, quick},
+    client::{Hub, next, quick},
     target::TargetArgs,
     when,
 };
@@ -99,14 +99,7 @@ pub async fn events(hub: &Hub, args: EventsArgs, out: &mut Out, stop: Cancellati
         .into_inner();
     let mut names = Names::default();
     loop {
-        let event = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            event = stream.message() => event?,
-        };
-        let Some(event) = event else {
-            return Err(Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned()));
-        };
+        let Some(event) = next(&mut stream, &stop).await? else { return Ok(()) };
         if out.is_json() {
             out.json_line(&EventView {
                 at: when::from_wire(event.at.as_ref()),

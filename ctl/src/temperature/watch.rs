@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 use super::{WatchArgs, show_degrees, views};
 use crate::{
     Failure, Out,
-    client::Hub,
+    client::{Hub, next},
     sensor::{ReadingView, Scale},
     when,
 };
@@ -18,14 +18,7 @@ pub(super) async fn watch(hub: &Hub, args: WatchArgs, out: &mut Out, stop: Cance
     let mut stream = hub.temperatures().watch_readings(request).await?.into_inner();
     let mut known: BTreeMap<String, (String, Scale)> = BTreeMap::new();
     loop {
-        let reading = tokio::select! {
-            biased;
-            () = stop.cancelled() => return Ok(()),
-            reading = stream.message() => reading?,
-        };
-        let Some(reading) = reading else {
-            return Err(Failure::Other("the hub ended the stream: it stops or has ended your session".to_owned()));
-        };
+        let Some(reading) = next(&mut stream, &stop).await? else { return Ok(()) };
         let mut view = ReadingView::from(reading);
         if !known.contains_key(&view.sensor_id) {
             known.extend(views(hub, &[], args.unit).await?.into_iter().map(|view| (view.id, (view.name, view.scale))));
