@@ -312,6 +312,7 @@ impl Jobs {
             for job in jobs {
                 // One whose row waits, or could not be written, has ended.
                 if queue.get(job.id).is_none() && !self.0.rows.knows(job.id) {
+                    self.told(&job);
                     self.push(&mut queue, job, now);
                 }
             }

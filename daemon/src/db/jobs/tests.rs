@@ -206,11 +206,14 @@ async fn what_a_hub_leaves_undone_the_next_one_does() {
 #[tokio::test]
 async fn a_row_that_somebody_else_writes_is_taken_as_soon_as_it_is_told_of() {
     let scene = Scene::start(quick()).await;
+    let mut all = scene.jobs.watch(None).await.unwrap();
     let client = scene.db.client().await.unwrap();
     let id = JobId(Uuid::now_v7());
     let sql = "INSERT INTO jobs (id, kind, lane, title, input, created_at, next_attempt_at)
                VALUES ($1, $2, '', 'by hand', '{}', now(), now())";
     client.execute(sql, &[&id.0, &KIND]).await.unwrap();
+    let taken = within(all.next()).await.unwrap().unwrap();
+    assert_eq!((taken.id, taken.attempts, taken.is_running), (id, 0, false), "told before it is begun");
     let other = JobId(Uuid::now_v7());
     client.execute(sql, &[&other.0, &"unknown"]).await.unwrap();
     assert_eq!(outcome(&scene.finished(id).await), Some(Outcome::Succeeded));
