@@ -230,6 +230,30 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_server_that_takes_the_lock_while_ours_starts_is_adopted_and_a_strangers_number_locks_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        let start = async || {
+            let tasks = Tasks::new();
+            let cluster = Cluster::start(state.path(), None, &tasks).await.unwrap();
+            tasks.stop(Duration::from_secs(5)).await;
+            cluster
+        };
+        assert!(start().await.stop(Duration::from_secs(20)).await);
+        for _ in 0..3 {
+            // As left by a kill between the making of the file and its first byte.
+            std::fs::write(state.path().join("postgres/data/postmaster.pid"), "").unwrap();
+            // And a lock on the socket whose number another process has now.
+            let stranger = format!("{}\n", std::os::unix::process::parent_id());
+            std::fs::write(state.path().join("postgres/run/.s.PGSQL.5432.lock"), stranger).unwrap();
+            assert!(start().await.stop(Duration::from_secs(20)).await);
+            // As when a hub is killed that had just begun a server: no lock is there yet.
+            let (one, other) = tokio::join!(start(), start());
+            assert!(one.stop(Duration::from_secs(20)).await);
+            drop(other);
+        }
+    }
+
+    #[tokio::test]
     async fn a_long_state_folder_is_refused_with_its_socket_path() {
         let long = std::env::temp_dir().join("x".repeat(100));
         let error = Cluster::start(&long, None, &Tasks::new()).await.err().unwrap();

@@ -15,6 +15,8 @@ use super::{Error, Layout, account::SETPRIV, install::open_log};
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
+/// Its lock on the socket, beside the one on the data (PostgreSQL's `CreateSocketLockFile`).
+const SOCKET_LOCK: &str = ".s.PGSQL.5432.lock";
 const POLL: Duration = Duration::from_millis(20);
 /// A server that answers a handshake at all does so within this.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -32,15 +34,21 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start_or_adopt(layout: &Layout) -> Result<Self, Error> {
         let end = Instant::now() + LEFTOVER_WAIT;
+        let locks = [layout.data.join("postmaster.pid"), layout.run.join(SOCKET_LOCK)];
+        let mut is_first = true;
         loop {
-            let leftover = layout.data.join("postmaster.pid").exists();
+            // Nor is one failure the last word: a server that a killed hub had just begun takes its lock only now, or let
+            // go of it since ours looked.
+            let leftover = std::mem::take(&mut is_first) || locks.iter().any(|lock| lock.exists());
             let mut server = match running(&layout.data) {
                 Some(pid) => {
                     tracing::info!(db.pid = pid.as_raw_nonzero().get(), "adopting a PostgreSQL server that is running");
                     Self { pid, child: None }
                 }
                 None => {
-                    forget_stranger(&layout.data)?;
+                    for lock in &locks {
+                        forget_stranger(lock, &layout.data)?;
+                    }
                     Self::spawn(layout)?
                 }
             };
@@ -144,16 +152,22 @@ fn is_alive(pid: Pid) -> bool {
         .is_ok_and(|text| text.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
 }
 
-/// Removes the pid file of a server that is gone when another process has its number now: PostgreSQL would take that one
-/// for the server and refuse to start. A session that still works in the folder keeps the file where it is.
-fn forget_stranger(data: &Path) -> Result<(), Error> {
-    let file = data.join("postmaster.pid");
-    if !file.exists() || somebody_works_in(data) {
+/// Removes a lock of a server that is gone when another process has its number now, a dead one that nobody has buried
+/// has it still, or it holds none: PostgreSQL would take that one for the server, or for one that is starting, and refuse
+/// to start. Other stale locks it replaces itself, without a race against a server that is starting. A session that still
+/// works in the data folder keeps the lock.
+fn forget_stranger(lock: &Path, data: &Path) -> Result<(), Error> {
+    let Ok(text) = fs::read_to_string(lock) else { return Ok(()) };
+    let number = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
+    let is_refused = number.is_none_or(|number| Path::new("/proc").join(number.to_string()).exists());
+    if !is_refused || somebody_works_in(data) {
         return Ok(());
     }
-    tracing::warn!(path = %file.display(), "an earlier PostgreSQL server is gone, and its lock with it");
-    match fs::remove_file(&file) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::File { path: file, source }),
+    tracing::warn!(path = %lock.display(), "an earlier PostgreSQL server is gone, and its lock with it");
+    match fs::remove_file(lock) {
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::File { path: lock.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }
