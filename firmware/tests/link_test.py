@@ -9,7 +9,6 @@ import hashlib
 import json
 import os
 import pathlib
-import queue
 import re
 import signal
 import socket
@@ -23,6 +22,8 @@ import unittest
 import urllib.request
 
 import hub as fake
+import lines
+from lines import ANSWER_SECONDS
 
 LARDERD = os.environ.get("LARDERD", "../target/debug/larderd")
 LARDERCTL = os.environ.get("LARDERCTL", "../target/debug/larderctl")
@@ -30,7 +31,6 @@ FRIDGECAM = os.environ["FRIDGECAM"]
 XTENSA_CAMERA = os.environ["XTENSA_CAMERA"]
 # The daemon's first start makes a database cluster.
 START_SECONDS = 90
-ANSWER_SECONDS = 30
 FRAMES = 1000
 
 
@@ -112,12 +112,12 @@ class Daemon:
         self.process.wait(timeout=40)
 
 
-class Camera:
+class Camera(lines.Lines):
     """fridgecam-host, and the lines that it prints."""
 
     def __init__(self, line, *words):
+        super().__init__()
         self.process = subprocess.Popen([FRIDGECAM, "--line", line, *words], stdout=subprocess.PIPE, text=True)
-        self.lines = queue.SimpleQueue()
         self.sent = {}
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
@@ -129,13 +129,6 @@ class Camera:
                 self.sent[words[2]] = int(words[1])
             else:
                 self.lines.put(line.strip())
-
-    def expect(self, pattern, seconds=ANSWER_SECONDS):
-        end = time.monotonic() + seconds
-        while True:
-            line = self.lines.get(timeout=max(end - time.monotonic(), 0.01))
-            if match := re.fullmatch(pattern, line):
-                return match
 
     def stop(self):
         """Ends it, if it has not ended, after its last line was read."""

@@ -20,25 +20,26 @@ import time
 import unittest
 
 import hub as fake
+import lines
+from lines import ANSWER_SECONDS
 
 TRANSPORT = os.environ["TRANSPORT"]
 FRIDGECAM = os.environ["FRIDGECAM"]
-ANSWER_SECONDS = 30
 FRAMES = 1000
 # Tests wait more than they work.
 AT_ONCE = 6
 
 
-class Camera:
+class Camera(lines.Lines):
     """fridgecam-lwip, the lines that it prints, and the line that its packets take."""
 
     def __init__(self, hub, *words, ports=()):
+        super().__init__()
         self.own = os.urandom(16)
         line = f"larder hub=127.0.0.1:{hub.port} camera={self.own.hex()} key={hub.key.hex()}"
         relayed = " ".join(str(port) for port in (hub.port, *ports))
         self.process = subprocess.Popen([FRIDGECAM, "--line", line, *map(str, words)], stdin=subprocess.PIPE,
                                         stdout=subprocess.PIPE, text=True, env=os.environ | {"RELAY_PORTS": relayed})
-        self.lines = queue.SimpleQueue()
         self.sent = queue.SimpleQueue()
         self.bent = queue.SimpleQueue()
         threading.Thread(target=self._read, daemon=True).start()
@@ -58,13 +59,6 @@ class Camera:
         self.process.stdin.write(order + "\n")
         self.process.stdin.flush()
         assert self.bent.get(timeout=ANSWER_SECONDS) == order
-
-    def expect(self, pattern, seconds=ANSWER_SECONDS):
-        end = time.monotonic() + seconds
-        while True:
-            line = self.lines.get(timeout=max(end - time.monotonic(), 0.01))
-            if match := re.fullmatch(pattern, line):
-                return match
 
     def kill(self):
         self.process.kill()
