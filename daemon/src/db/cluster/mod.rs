@@ -20,6 +20,8 @@ use crate::{outcome::chain, tasks::Tasks};
 use account::Account;
 use server::Server;
 
+/// The server's socket. The number is PostgreSQL's default port, which only names it: no TCP port is opened.
+const SOCKET: &str = ".s.PGSQL.5432";
 /// A Unix socket's path holds 108 bytes with its end (unix(7)).
 const LONGEST_SOCKET: usize = 107;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
@@ -121,7 +123,7 @@ impl Layout {
         let state = std::path::absolute(state).map_err(|source| Error::File { path: state.to_owned(), source })?;
         let home = state.join("postgres");
         let run = home.join("run");
-        let socket = run.join(".s.PGSQL.5432");
+        let socket = run.join(SOCKET);
         if socket.as_os_str().len() > LONGEST_SOCKET {
             return Err(Error::SocketPath(socket));
         }

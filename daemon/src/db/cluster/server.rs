@@ -11,12 +11,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::{process::Child, time::Instant};
 use tokio_postgres::NoTls;
 
-use super::{Error, Layout, account::SETPRIV, install::open_log};
+use super::{Error, Layout, SOCKET, account::SETPRIV, install::open_log};
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
-/// Its lock on the socket, beside the one on the data (PostgreSQL's `CreateSocketLockFile`).
-const SOCKET_LOCK: &str = ".s.PGSQL.5432.lock";
 const POLL: Duration = Duration::from_millis(20);
 /// A server that answers a handshake at all does so within this.
 const ANSWER_WAIT: Duration = Duration::from_secs(5);
@@ -34,7 +32,8 @@ pub(super) struct Server {
 impl Server {
     pub(super) async fn start_or_adopt(layout: &Layout) -> Result<Self, Error> {
         let end = Instant::now() + LEFTOVER_WAIT;
-        let locks = [layout.data.join("postmaster.pid"), layout.run.join(SOCKET_LOCK)];
+        // On the data and on the socket (PostgreSQL's `CreateDataDirLockFile` and `CreateSocketLockFile`).
+        let locks = [layout.data.join("postmaster.pid"), layout.run.join(format!("{SOCKET}.lock"))];
         let mut is_first = true;
         loop {
             // Nor is one failure the last word: a server that a killed hub had just begun takes its lock only now, or let
@@ -158,8 +157,7 @@ fn is_alive(pid: Pid) -> bool {
 /// works in the data folder keeps the lock.
 fn forget_stranger(lock: &Path, data: &Path) -> Result<(), Error> {
     let Ok(text) = fs::read_to_string(lock) else { return Ok(()) };
-    let number = text.lines().next().and_then(|line| line.trim().parse::<u32>().ok());
-    let is_refused = number.is_none_or(|number| Path::new("/proc").join(number.to_string()).exists());
+    let is_refused = holder(&text).is_none_or(|pid| Path::new(&format!("/proc/{}", pid.as_raw_nonzero())).exists());
     if !is_refused || somebody_works_in(data) {
         return Ok(());
     }
@@ -172,6 +170,12 @@ fn forget_stranger(lock: &Path, data: &Path) -> Result<(), Error> {
     }
 }
 
+/// Whose lock it is, by its first line.
+fn holder(lock: &str) -> Option<Pid> {
+    let number: u32 = lock.lines().next()?.trim().parse().ok()?;
+    Pid::from_raw(number.try_into().ok()?)
+}
+
 /// A server and its sessions work in their data folder.
 fn somebody_works_in(data: &Path) -> bool {
     let Ok(data) = fs::canonicalize(data) else { return false };
@@ -182,7 +186,7 @@ fn somebody_works_in(data: &Path) -> bool {
 /// The server that runs on this data folder, by its pid file and the folder it works in.
 fn running(data: &Path) -> Option<Pid> {
     let text = fs::read_to_string(data.join("postmaster.pid")).ok()?;
-    let pid = Pid::from_raw(text.lines().next()?.trim().parse().ok()?)?;
+    let pid = holder(&text)?;
     let works_in = fs::read_link(format!("/proc/{}/cwd", pid.as_raw_nonzero())).ok()?;
     (works_in == fs::canonicalize(data).ok()?).then_some(pid)
 }
