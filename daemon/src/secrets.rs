@@ -3,9 +3,8 @@
 //! Camera keys are sealed with it before they reach a row, and other keys are derived from it by purpose.
 
 use std::{
-    fmt, fs,
-    io::{self, Write as _},
-    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _},
+    fmt, fs, io,
+    os::unix::fs::{DirBuilderExt as _, PermissionsExt as _},
     path::{Path, PathBuf},
 };
 
@@ -16,6 +15,8 @@ use ring::{
     rand::{SecureRandom as _, SystemRandom},
 };
 use thiserror::Error;
+
+use crate::files;
 
 /// Bytes of every key here.
 pub const KEY_LEN: usize = 32;
@@ -87,15 +88,7 @@ impl HubKey {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 fs::DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(failed)?;
                 let key = random()?;
-                // Written whole before it gets its name, so that a crash leaves no short key.
-                let part = folder.join("hub.key.part");
-                let mut file = fs::OpenOptions::new();
-                file.write(true).create(true).truncate(true).mode(0o600);
-                file.open(&part)
-                    .and_then(|mut file| file.write_all(&key).and_then(|()| file.sync_all()))
-                    .and_then(|()| fs::rename(&part, &path))
-                    .and_then(|()| fs::File::open(&folder)?.sync_all())
-                    .map_err(failed)?;
+                files::replace(&path, files::SECRET, &key).map_err(failed)?;
                 Ok(Self(key))
             }
             Err(error) => Err(failed(error)),

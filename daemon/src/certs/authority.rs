@@ -15,10 +15,8 @@ use rustls::{
 use uuid::Uuid;
 use x509_parser::parse_x509_certificate;
 
-use super::{
-    Error, files, leaf,
-    names::{Names, host_name},
-};
+use super::{Error, files, leaf, names::Names};
+use crate::identity;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// As long as a household keeps a hub. Its end is not moved: every client would have to trust a new one.
@@ -112,7 +110,7 @@ impl Authority {
         let list: Vec<String> = names.iter().cloned().collect();
         let mut params = CertificateParams::new(list).map_err(Error::Make)?;
         params.distinguished_name = rcgen::DistinguishedName::new();
-        params.distinguished_name.push(DnType::CommonName, host_name());
+        params.distinguished_name.push(DnType::CommonName, identity::host_name());
         params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
         params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
         params.use_authority_key_identifier_extension = true;
@@ -134,7 +132,9 @@ fn certify(pair: &KeyPair, now: Timestamp) -> Result<String, Error> {
     params.distinguished_name.push(DnType::OrganizationName, "Larder");
     // Two hubs of one host name must not look like the same authority in a client's list.
     let serial = Uuid::new_v4().simple().to_string();
-    params.distinguished_name.push(DnType::CommonName, format!("Larder on {} ({})", host_name(), &serial[..8]));
+    params
+        .distinguished_name
+        .push(DnType::CommonName, format!("Larder on {} ({})", identity::host_name(), &serial[..8]));
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
     let now = now.as_second().max(AUTHORITY_SINCE);

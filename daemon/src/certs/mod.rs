@@ -30,7 +30,6 @@ use leaf::Leaf;
 use own::Own;
 use resolver::{ByProtocol, Resolver};
 
-pub use names::host_name;
 pub use resolver::Alpn;
 
 use crate::{clock::Clock, outcome::chain, parts::Trouble, repeats, tasks::Tasks};

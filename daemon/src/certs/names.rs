@@ -5,6 +5,8 @@ use std::{
     net::{IpAddr, Ipv4Addr, Ipv6Addr},
 };
 
+use crate::identity;
+
 /// DNS names in lower case, and addresses in their canonical form.
 pub(super) type Names = BTreeSet<String>;
 
@@ -13,18 +15,13 @@ pub(super) type Names = BTreeSet<String>;
 /// Interface addresses are IPv4 only: IPv6 hosts change theirs daily (RFC 8981), which would mean a new leaf daily
 /// for an address nobody types. One that stays can be configured.
 pub(super) fn wanted(configured: &[String]) -> Names {
-    let host = host_name();
+    let host = identity::host_name();
     let addresses = if_addrs::get_if_addrs().unwrap_or_else(|error| {
         tracing::warn!(%error, "the interfaces could not be listed, the certificate lacks their addresses");
         Vec::new()
     });
     let addresses = addresses.iter().filter(|interface| !interface.is_link_local()).map(|interface| interface.ip());
     gather(&host, addresses, configured)
-}
-
-/// The machine's host name, in lower case.
-pub fn host_name() -> String {
-    rustix::system::uname().nodename().to_string_lossy().to_lowercase()
 }
 
 fn gather(host: &str, addresses: impl Iterator<Item = IpAddr>, configured: &[String]) -> Names {

@@ -14,7 +14,8 @@ use rustls::{
     sign::CertifiedKey,
 };
 
-use super::{Error, authority::set_validity, leaf::Leaf, names::host_name};
+use super::{Error, authority::set_validity, leaf::Leaf};
+use crate::identity;
 
 const DAY: Duration = Duration::from_secs(24 * 3600);
 /// From its beginning to its end; a day less than browsers take.
@@ -43,7 +44,7 @@ fn make(now: Timestamp) -> Result<CertifiedKey, Error> {
     let pair = KeyPair::generate_for(&rcgen::PKCS_ECDSA_P256_SHA256).map_err(Error::Make)?;
     let mut params = CertificateParams::default();
     params.distinguished_name = DistinguishedName::new();
-    params.distinguished_name.push(DnType::CommonName, host_name());
+    params.distinguished_name.push(DnType::CommonName, identity::host_name());
     params.key_usages = vec![KeyUsagePurpose::DigitalSignature];
     params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
     let since = now.as_second().saturating_sub_unsigned(BACK.as_secs());

@@ -13,6 +13,8 @@ const FOUNDATIONS: &[&str] = &[
     "bucket",
     "clock",
     "events",
+    "files",
+    "identity",
     "interfaces",
     "named",
     "outcome",

@@ -1,6 +1,6 @@
 //! Which account runs the cluster: PostgreSQL refuses root, so root runs it as `postgres`.
 
-use std::{fs, path::Path, process::Stdio};
+use std::{fs, io, path::Path, process::Stdio};
 
 use tokio::process::Command;
 
@@ -26,6 +26,12 @@ impl Account {
         }
         let name = passwd(|_, id| id == uid.as_raw()).map_or_else(|| uid.as_raw().to_string(), |(name, ..)| name);
         Ok(Self { name, other: None })
+    }
+
+    /// Gives a file or folder to this account.
+    pub(super) fn own(&self, path: &Path) -> io::Result<()> {
+        let Some((uid, gid)) = self.other else { return Ok(()) };
+        std::os::unix::fs::chown(path, Some(uid), Some(gid))
     }
 
     /// Runs a program of PostgreSQL as this account, in the root folder and without input. It gets `signal` when the hub

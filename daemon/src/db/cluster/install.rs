@@ -4,8 +4,7 @@
 //! nothing that a later one could take for a cluster, and no server ever runs on a half of one.
 
 use std::{
-    fs,
-    io::{self, Write as _},
+    fs, io,
     os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _},
     path::{Path, PathBuf},
 };
@@ -17,6 +16,7 @@ use super::{
     account::Account,
     made::{self, Found, MAP, MARK},
 };
+use crate::files;
 
 /// Debian's place for PostgreSQL's own programs, one folder a version.
 const VERSIONS: &str = "/usr/lib/postgresql";
@@ -157,20 +157,13 @@ fn configure(layout: &Layout, data: &Path) -> Result<(), Error> {
 
 /// Whole or not at all.
 fn write(layout: &Layout, data: &Path, name: &str, text: &str) -> Result<(), Error> {
-    let (path, part) = (data.join(name), data.join(format!("{name}.part")));
-    let written = || -> io::Result<()> {
-        let mut file = fs::OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&part)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
-    };
-    written().map_err(|source| Error::File { path: part.clone(), source })?;
-    own(layout, &part)?;
-    fs::rename(&part, &path).map_err(|source| Error::File { path, source })
+    let path = data.join(name);
+    let written = files::replace_by(&path, files::SECRET, text.as_bytes(), |new| layout.account.own(new));
+    written.map_err(|source| Error::File { path, source })
 }
 
 fn sync(folder: &Path) -> Result<(), Error> {
-    let synced = fs::File::open(folder).and_then(|folder| folder.sync_all());
-    synced.map_err(|source| Error::File { path: folder.to_owned(), source })
+    files::sync_folder(folder).map_err(|source| Error::File { path: folder.to_owned(), source })
 }
 
 fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {
@@ -179,8 +172,7 @@ fn make_folder(path: &Path, mode: u32) -> Result<(), Error> {
 }
 
 fn own(layout: &Layout, path: &Path) -> Result<(), Error> {
-    let Some((uid, gid)) = layout.account.other else { return Ok(()) };
-    std::os::unix::fs::chown(path, Some(uid), Some(gid)).map_err(|source| Error::File { path: path.to_owned(), source })
+    layout.account.own(path).map_err(|source| Error::File { path: path.to_owned(), source })
 }
 
 /// Another user than ours must be able to enter the folder and all above it.

@@ -5,7 +5,6 @@ use std::{
     collections::HashMap,
     fmt::Write as _,
     fs, io,
-    io::Write as _,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -15,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::{Mark, Probes};
-use crate::{repeats::say, temperatures::Temperatures};
+use crate::{files, repeats::say, temperatures::Temperatures};
 
 const FILE: &str = "reading-marks";
 /// First line of the file.
@@ -85,19 +84,10 @@ pub(super) async fn keep(probes: Probes, state: PathBuf, temperatures: Temperatu
 
 async fn write(path: PathBuf, marks: &HashMap<CameraId, Mark>) {
     let text = text(marks);
-    let written = tokio::task::spawn_blocking(move || replace(&path, &text)).await;
+    let written = tokio::task::spawn_blocking(move || files::replace(&path, files::PUBLIC, text.as_bytes())).await;
     if let Err(error) = written.unwrap_or_else(|_panic| Err(io::Error::other("the writer panicked"))) {
         say!(error, "", { %error }, "the marks of readings cannot be written; a restart may take old readings again");
     }
-}
-
-/// Replaced as a whole, on disk before it takes the old one's place.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let new = path.with_extension("new");
-    let mut file = fs::File::create(&new)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    fs::rename(&new, path)
 }
 
 fn text(marks: &HashMap<CameraId, Mark>) -> String {
@@ -135,10 +125,8 @@ mod tests {
         ]);
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
-        replace(&path, "older").unwrap();
-        replace(&path, &text(&marks)).unwrap();
+        fs::write(&path, text(&marks)).unwrap();
         assert_eq!(parse(&fs::read_to_string(&path).unwrap()), marks);
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]
