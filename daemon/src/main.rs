@@ -34,6 +34,12 @@ struct Args {
 enum Command {
     /// Brings the database's schema up to date and ends.
     Migrate,
+    /// Makes the database and the recordings folder this hub's when they were those of a hub that is gone for good, and ends.
+    TakeOver {
+        /// Does it; else it is only said whose they are.
+        #[arg(long)]
+        yes: bool,
+    },
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -82,8 +88,10 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     rustls::crypto::ring::default_provider()
         .install_default()
         .map_err(|_installed| anyhow::anyhow!("another TLS provider is installed already"))?;
-    if let Some(Command::Migrate) = args.command {
-        return migrate(&config);
+    match args.command {
+        Some(Command::Migrate) => return migrate(&config),
+        Some(Command::TakeOver { yes }) => return take_over(&config, yes),
+        None => {}
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().enable_all().build().context("starting the async runtime")?;
@@ -100,6 +108,25 @@ fn migrate(config: &Config) -> anyhow::Result<ExitCode> {
         names => tracing::info!(db.migrations = names.join(", "), "the schema was brought up to date"),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn take_over(config: &Config, yes: bool) -> anyhow::Result<ExitCode> {
+    let taken = larder_daemon::app::take_over(config, yes)?;
+    let whose = match &taken.database.before {
+        Some((id, _)) if *id == taken.hub.id => "this hub's already".to_owned(),
+        Some((id, name)) => format!("that of the hub on {name} ({id})"),
+        None => "nobody's yet".to_owned(),
+    };
+    if yes {
+        let folder = taken.folder.as_ref().map(|folder| tracing::field::display(folder.display()));
+        tracing::info!(recordings.folder = folder, "the database was {whose}; it is this hub's now");
+        Ok(ExitCode::SUCCESS)
+    } else {
+        tracing::warn!(
+            "the database is {whose}; run this again with --yes to make it and its recordings folder this hub's"
+        );
+        Ok(ExitCode::FAILURE)
+    }
 }
 
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {

@@ -13,10 +13,11 @@ mod vectors;
 
 use std::{fmt, str::FromStr};
 
+use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 /// Which camera: 16 bytes on the wire, a UUID in text.
-#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct CameraId(pub Uuid);
 
 impl CameraId {

@@ -24,7 +24,7 @@ use super::{
     throttle::Throttle,
 };
 use crate::{
-    db::{self, Change, Db},
+    db::{self, Cache, Change, Db},
     named::ByName,
     outcome::{Kind, Refusal, chain},
     repeats, secrets,
@@ -48,6 +48,7 @@ struct Inner {
     passwords: Passwords,
     throttle: Throttle,
     codes: Codes,
+    cache: Cache,
     /// One reload at a time, so that an older one never overtakes.
     reloading: Mutex<()>,
 }
@@ -100,8 +101,8 @@ pub(super) struct SignedIn {
 
 impl Accounts {
     /// Reads the rows into the gate, and goes on doing so when they change. While the database is away the gate
-    /// keeps what it knows.
-    pub async fn start(config: &Config, access: Access, db: Db, tasks: &Tasks) -> Self {
+    /// keeps what it knows, and begins with what was remembered.
+    pub async fn start(config: &Config, access: Access, (db, cache): (Db, Cache), tasks: &Tasks) -> Self {
         // Before the first load, so that no change is missed.
         let changes = db.changes();
         let accounts = Self(Arc::new(Inner {
@@ -110,9 +111,13 @@ impl Accounts {
             passwords: Passwords::default(),
             throttle: Throttle::new(config.attempts(), config.wait()),
             codes: Codes::default(),
+            cache,
             reloading: Mutex::new(()),
         }));
         let stale = accounts.try_reload().await;
+        if stale && let Some(remembered) = accounts.0.cache.recall(CHANNEL).await {
+            accounts.0.access.directory().replace(remembered);
+        }
         tasks.spawn_until_stop(accounts.clone().keep_fresh(changes, stale));
         accounts
     }
@@ -249,6 +254,7 @@ impl Accounts {
     async fn reload(&self) -> Result<(), db::Error> {
         let _one = self.0.reloading.lock().await;
         let loaded = self.0.store.load().await?;
+        self.0.cache.keep(CHANNEL, &loaded).await;
         self.0.access.directory().replace(loaded);
         Ok(())
     }
@@ -298,6 +304,8 @@ impl Accounts {
         {
             let removed = self.0.store.remove_idle_sessions(since).await?;
             tracing::debug!(removed, "idle sessions were removed");
+            // What is remembered says when each was used.
+            self.reload().await?;
         }
         Ok(())
     }

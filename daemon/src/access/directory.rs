@@ -10,13 +10,14 @@ use std::{
 
 use arc_swap::ArcSwapOption;
 use jiff::{SignedDuration, Timestamp};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{Caller, Role, SecretHash, Via};
 use crate::clock::from_us;
 
 /// One session or token, as its row says.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(super) struct Identity {
     /// Of its secret.
     pub(super) hash: SecretHash,
@@ -33,7 +34,7 @@ pub(super) struct Identity {
 }
 
 /// A session or a token.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub(super) enum Kind {
     /// Of somebody who signed in; ends when it is not used for [`SESSION_IDLE`].
     Session,
@@ -47,7 +48,7 @@ pub(super) const SESSION_IDLE: SignedDuration = SignedDuration::from_hours(30 * 
 const TOUCH: SignedDuration = SignedDuration::from_mins(1);
 
 /// Everything the rows say.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Loaded {
     /// Whether there is a user who is an admin.
     pub(super) has_admin: bool,

@@ -1,9 +1,10 @@
 //! What a caller may do, in three steps.
 
 use larder_proto::pb;
+use serde::{Deserialize, Serialize};
 
 /// How much a caller may do; each may do what the ones before it may. The names are kept in rows: a contract.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Role {
     /// Look: live, recordings, status.
     Viewer,

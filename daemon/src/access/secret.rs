@@ -3,6 +3,7 @@
 use std::fmt;
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use serde::{Deserialize, Serialize};
 
 use crate::secrets::{self, random};
 
@@ -10,7 +11,7 @@ use crate::secrets::{self, random};
 const ENCODED_LEN: usize = 43;
 
 /// BLAKE3 of a secret of 256 random bits: what is kept in place of it.
-#[derive(Clone, Copy, Eq, Hash, PartialEq)]
+#[derive(Clone, Copy, Eq, Hash, PartialEq, Serialize, Deserialize)]
 pub struct SecretHash(pub [u8; 32]);
 
 impl fmt::Debug for SecretHash {

@@ -2,7 +2,10 @@
 
 use std::{
     collections::BTreeMap,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, Ordering},
+    },
     time::Duration,
 };
 
@@ -27,8 +30,10 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    db::Db,
+    db::{self, Db},
     events::{self, Events},
+    outcome::chain,
+    parts::Trouble,
     repeats,
     tasks::Tasks,
     temperatures::Reading,
@@ -56,14 +61,6 @@ pub struct Deps {
     pub channels: Channels,
 }
 
-/// Why alarms can't be watched for.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// Rules or raised alarms can't be read.
-    #[error("the alarm rules cannot be read")]
-    Rules(#[from] Error),
-}
-
 /// The alarms of the hub; clones share them.
 #[derive(Clone)]
 pub struct Alarms(Arc<Inner>);
@@ -79,33 +76,21 @@ struct Inner {
     channels: Channels,
     changes: broadcast::Sender<Alarm>,
     started: Instant,
+    /// Whether rules and what was raised are known.
+    is_watching: AtomicBool,
 }
 
 impl Alarms {
-    /// Reads the rules and begins to watch. What was raised before goes on.
-    ///
-    /// # Errors
-    /// When they can't be read.
-    pub async fn start(deps: Deps) -> Result<Self, StartError> {
+    /// Reads the rules and begins to watch. What was raised before goes on. While the database is away nothing is watched
+    /// for: whether an alarm is new stands there.
+    pub async fn start(deps: Deps) -> Self {
         let store = Store::new(deps.db.clone());
-        let rules = Directory::load(store.clone()).await?;
-        let mut raised: Vec<Alarm> = Vec::new();
+        // Before the first try, so that the database's coming is not missed.
+        let changes = deps.db.changes();
+        let rules = Directory::load(store.clone()).await;
         let rows = Rows::default();
-        for alarm in store.raised().await.map_err(Error::from)? {
-            // Of a hub that was killed before it could write that the older one is over.
-            if let Some(older) = raised.iter_mut().find(|older| older.rule == alarm.rule) {
-                let over = std::mem::replace(older, alarm);
-                rows.alarm(&Alarm { cleared_at: Some(older.raised_at), ..over });
-            } else {
-                raised.push(alarm);
-            }
-        }
-        let pending = store.pending().await.map_err(Error::from)?;
-        let known: BTreeMap<RuleId, Pending> = pending.iter().copied().collect();
-        // A gauge that is not set is not told.
-        metrics::gauge!("larder_alarms_raised").set(f64::from(u32::try_from(raised.len()).unwrap_or(u32::MAX)));
         let alarms = Self(Arc::new(Inner {
-            board: Mutex::new(Board::new(raised, pending, TimeZone::system())),
+            board: Mutex::new(Board::new(Vec::new(), Vec::new(), TimeZone::system())),
             rules: rules.clone(),
             store: store.clone(),
             rows: rows.clone(),
@@ -115,12 +100,56 @@ impl Alarms {
             channels: deps.channels,
             changes: broadcast::Sender::new(BACKLOG),
             started: Instant::now(),
+            is_watching: AtomicBool::new(false),
         }));
-        alarms.apply_rules();
+        let known = alarms.take_up().await.inspect_err(|error| {
+            tracing::warn!(cause = chain(error), "alarms cannot be read yet, and are not watched for");
+        });
         deps.tasks.spawn_until_stop(rules.follow());
         deps.tasks.spawn(rows.run(store, deps.tasks.stopping()));
-        deps.tasks.spawn_until_stop(alarms.clone().run(known));
-        Ok(alarms)
+        deps.tasks.spawn_until_stop(alarms.clone().run(known.ok(), changes));
+        alarms
+    }
+
+    /// Goes on where the rows are: what is raised and what is pending. The latter is given back.
+    async fn take_up(&self) -> Result<BTreeMap<RuleId, Pending>, Error> {
+        self.0.rules.reload().await?;
+        let mut raised: Vec<Alarm> = Vec::new();
+        for alarm in self.0.store.raised().await? {
+            // Of a hub that was killed before it could write that the older one is over.
+            if let Some(older) = raised.iter_mut().find(|older| older.rule == alarm.rule) {
+                let over = std::mem::replace(older, alarm);
+                self.0.rows.alarm(&Alarm { cleared_at: Some(older.raised_at), ..over });
+            } else {
+                raised.push(alarm);
+            }
+        }
+        let pending = self.0.store.pending().await?;
+        // A gauge that is not set is not told.
+        metrics::gauge!("larder_alarms_raised").set(f64::from(u32::try_from(raised.len()).unwrap_or(u32::MAX)));
+        *self.board() = Board::new(raised, pending.clone(), TimeZone::system());
+        self.0.is_watching.store(true, Ordering::Relaxed);
+        self.apply_rules();
+        Ok(pending.into_iter().collect())
+    }
+
+    async fn take_up_later(&self, mut changes: broadcast::Receiver<db::Change>) -> BTreeMap<RuleId, Pending> {
+        loop {
+            // A sender lives as long as the database's handle, which this has.
+            let change = changes.recv().await;
+            if !matches!(change, Ok(db::Change::Notice(_) | db::Change::Lost))
+                && let Ok(known) = self.take_up().await
+            {
+                tracing::info!("alarms are watched for again");
+                return known;
+            }
+        }
+    }
+
+    /// What keeps it from watching.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let detail = "not watched for until the database is there, which has the rules";
+        (!self.0.is_watching.load(Ordering::Relaxed)).then(|| Trouble::new("database_away", detail))
     }
 
     /// Raised alarms, the newest first.
@@ -189,7 +218,11 @@ impl Alarms {
         Ok(())
     }
 
-    async fn run(self, mut kept: BTreeMap<RuleId, Pending>) {
+    async fn run(self, known: Option<BTreeMap<RuleId, Pending>>, changes: broadcast::Receiver<db::Change>) {
+        let mut kept = match known {
+            Some(known) => known,
+            None => self.take_up_later(changes).await,
+        };
         let mut readings = self.0.watch.temperatures().watch();
         let mut rules = self.0.rules.changes();
         let mut ticks = tokio::time::interval(TICK);

@@ -32,7 +32,7 @@ use thiserror::Error;
 use uuid::Uuid;
 
 pub use channels::{Channels, Config};
-pub use handle::{Alarms, Deps, StartError};
+pub use handle::{Alarms, Deps};
 pub use message::Message;
 pub use rule::{Condition, Rate, Rule, Threshold};
 pub use service::{Parts, Service};

@@ -1,6 +1,6 @@
 //! The hub as a whole: what is started in which order, and stopped in which.
 //!
-//! Start: folders and secrets, ports taken, database, caches, temperatures, recorder (its sweep), alarms, camera link,
+//! Start: folders and secrets, ports taken, database (or what is remembered of it), caches, temperatures, recorder (its sweep), alarms, camera link,
 //! and only then the ports are served. Stop follows the data: cameras first, then the closed hub ends its readers, the
 //! recorder registers its last fragments, requests drain, and the database goes last.
 
@@ -27,13 +27,14 @@ use crate::{
     access::{Access, Accounts},
     alarms,
     cameras::{self, Directory},
-    certs::{self, Certs},
+    certs::Certs,
     clock::Clock,
     config::Config,
-    db::{self, Db, jobs::Jobs},
+    db::{self, Cache, Db, jobs::Jobs},
     events::Events,
     http::listen,
     hub::Hub,
+    identity::{self, Identity},
     ingest::{
         self, Ingest,
         thermometer::{self, Thermometer},
@@ -115,7 +116,7 @@ impl Doors<'_> {
                 hub: self.hub.clone(),
                 cameras,
                 probes: thermometer.probes(),
-                host: certs::host_name(),
+                host: identity::host_name(),
                 clock: self.clock.clone(),
                 events: events.clone(),
                 tasks: tasks.clone(),
@@ -134,6 +135,21 @@ fn watched(clock: &Clock, events: &Events, tasks: &Tasks) -> (Hub, Viewers) {
     tasks.spawn_until_stop(repeats::of_the_process().clone().tell_counts());
     tasks.spawn_until_stop(follow::clock(clock.clone(), events.clone()));
     (hub, viewers)
+}
+
+/// The database. A hub that has worked with it before goes on without.
+async fn database(
+    config: &db::Config,
+    state: &Path,
+    cache: &Cache,
+    events: &Events,
+    tasks: &Tasks,
+) -> Result<Db, db::StartError> {
+    if cache.is_there() {
+        Db::start_or_go_on(config, state, events.clone(), tasks).await
+    } else {
+        Db::start(config, state, events.clone(), tasks).await
+    }
 }
 
 /// Long work, and who does it; alarms bring theirs.
@@ -169,15 +185,16 @@ impl App {
         let places = Places::take(&config, &state)?;
         let certs = Certs::start(&config.tls, &state.join("certs"), clock.clone(), &background)?;
 
-        let db = Db::start(&config.database, &state, events.clone(), &background).await?;
+        let cache = Cache::new(&state, hub_key.clone());
+        let db = database(&config.database, &state, &cache, &events, &background).await?;
         let camera_store = cameras::Store::new(db.clone(), hub_key.clone());
-        let directory = Directory::load(camera_store.clone()).await.context("reading the cameras")?;
+        let directory = Directory::load(camera_store.clone(), cache.clone()).await;
         background.spawn_until_stop(directory.clone().follow());
         let access = Access::new(&hub_key, clock.clone());
-        let accounts = Accounts::start(&config.access, access.clone(), db.clone(), &background).await;
+        let accounts = Accounts::start(&config.access, access.clone(), (db.clone(), cache.clone()), &background).await;
 
         let (hub, viewers) = watched(&clock, &events, &background);
-        let root = config.recordings.folder.clone().unwrap_or_else(|| state.join("recordings"));
+        let root = recordings_folder(&config, &state);
         let recordings = recordings::Store::new(db.clone());
         let recorder = Recorder::start(
             &config.recordings,
@@ -199,6 +216,7 @@ impl App {
                 clock: clock.clone(),
                 tasks: background.clone(),
                 state: state.clone(),
+                cache,
             },
         )
         .await?;
@@ -348,6 +366,37 @@ pub fn migrate(config: &Config) -> anyhow::Result<Vec<String>> {
     let state = config.state();
     let _lock = prepare_state(&state)?;
     Ok(db::migrate_and_end(&config.database, &state)?)
+}
+
+/// Makes the database and the recordings folder this hub's, whosever they were, and ends; says only what they are when it is
+/// not to be done `really`. Not within a runtime.
+///
+/// # Errors
+/// When a hub works with this state folder or the database, or there is no usable database.
+pub fn take_over(config: &Config, really: bool) -> anyhow::Result<TakenOver> {
+    let state = config.state();
+    let _lock = prepare_state(&state)?;
+    let hub = Identity::load_or_create(&state)?;
+    let signed = db::take_over_and_end(&config.database, &state, really)?;
+    let folder = recordings_folder(config, &state);
+    let has_folder =
+        really && recorder::take_over(&folder, hub.id, signed.database).map_err(|why| anyhow::anyhow!(why))?;
+    Ok(TakenOver { hub, database: signed, folder: has_folder.then_some(folder) })
+}
+
+/// What was taken over, or would be.
+#[derive(Debug)]
+pub struct TakenOver {
+    /// This hub.
+    pub hub: Identity,
+    /// The database, and whose it was.
+    pub database: db::Signed,
+    /// The recordings folder, when it was marked anew.
+    pub folder: Option<PathBuf>,
+}
+
+fn recordings_folder(config: &Config, state: &Path) -> PathBuf {
+    config.recordings.folder.clone().unwrap_or_else(|| state.join("recordings"))
 }
 
 /// Makes the state folder and locks it: two hubs on one would overwrite each other.

@@ -45,7 +45,7 @@ impl Tellers<'_> {
             sources: watched.clone(),
             channels: channels.clone(),
         };
-        let alarms = Alarms::start(deps).await?;
+        let alarms = Alarms::start(deps).await;
         if let Some(mqtt) = &mqtt {
             let sources = home_assistant::Sources {
                 hub: watched.hub,

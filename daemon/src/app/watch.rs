@@ -32,13 +32,16 @@ pub(super) struct Troubles {
 pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, troubles: &Troubles) -> Parts {
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
-    let (temperatures, relay) = (built.temperatures.clone(), relay.clone());
+    let (temperatures, alarms, relay) = (built.temperatures.clone(), built.alarms.clone(), relay.clone());
+    let cameras = shared.directory.clone();
     let Troubles { http, https, grpc, socket, .. } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     let mut parts: Vec<(&'static str, Ask)> = vec![
         ("database", Box::new(move || db.trouble())),
         ("recorder", Box::new(move || recorder.status().trouble)),
         ("temperatures", Box::new(move || temperatures.trouble())),
+        ("alarms", Box::new(move || alarms.trouble())),
+        ("cameras", Box::new(move || cameras.trouble())),
         ("camera_link", Box::new(move || ingest.trouble())),
         ("http", Box::new(move || http.ask())),
         ("https", Box::new(move || https.ask())),

@@ -7,15 +7,19 @@ use tokio::sync::{broadcast, watch};
 
 use super::{Camera, Error, Key, Store};
 use crate::{
-    db::{Change, Mirror, Mirrored},
+    db::{Cache, Change, Mirror, Mirrored},
     named::{ByName, Named},
+    parts::Trouble,
 };
 
 /// All cameras; clones share them. Stale while the database is away.
 #[derive(Clone)]
 pub struct Directory(Mirror<Rows>);
 
-struct Rows(Store);
+struct Rows {
+    store: Store,
+    cache: Cache,
+}
 
 #[derive(Default)]
 struct Listing {
@@ -35,23 +39,37 @@ impl Mirrored for Rows {
     const NAME: &'static str = "cameras";
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.0.changes()
+        self.store.changes()
     }
 
     async fn read(&self) -> Result<Listing, Error> {
-        let all = self.0.all().await?.into_iter().map(|(camera, key)| (camera.id, (Arc::new(camera), key)));
-        let by_id: HashMap<_, _> = all.collect();
-        Ok(Listing { by_name: by_id.values().map(|(camera, _)| Arc::clone(camera)).collect(), by_id })
+        Ok(Listing::of(self.store.all().await?))
+    }
+
+    async fn remember(&self, listing: &Listing) {
+        let key = |camera: &Camera| listing.by_id.get(&camera.id).and_then(|(_, key)| *key);
+        // By name, so that nothing is written again because of another order.
+        let all = listing.by_name.all();
+        let rows: Vec<_> = all.iter().map(|camera| (&**camera, key(camera))).collect();
+        self.cache.keep(Self::NAME, &rows).await;
+    }
+
+    async fn recall(&self) -> Option<Listing> {
+        self.cache.recall(Self::NAME).await.map(Listing::of)
+    }
+}
+
+impl Listing {
+    fn of(rows: Vec<(Camera, Option<Key>)>) -> Self {
+        let by_id: HashMap<_, _> = rows.into_iter().map(|(camera, key)| (camera.id, (Arc::new(camera), key))).collect();
+        Self { by_name: by_id.values().map(|(camera, _)| Arc::clone(camera)).collect(), by_id }
     }
 }
 
 impl Directory {
-    /// Reads all cameras.
-    ///
-    /// # Errors
-    /// When the database fails.
-    pub async fn load(store: Store) -> Result<Self, Error> {
-        Mirror::load(Rows(store)).await.map(Self)
+    /// Reads all cameras; while the database is away, takes those that were remembered.
+    pub async fn load(store: Store, cache: Cache) -> Self {
+        Self(Mirror::load(Rows { store, cache }).await)
     }
 
     /// The camera with that id.
@@ -73,6 +91,27 @@ impl Directory {
     /// A camera's key.
     pub fn key(&self, id: CameraId) -> Option<Key> {
         self.0.listing().by_id.get(&id).and_then(|(_, key)| *key)
+    }
+
+    /// That the hub's key is another than the one that sealed cameras' keys: their boards can't prove themselves.
+    pub fn trouble(&self) -> Option<Trouble> {
+        let listing = self.0.listing();
+        let lost: Vec<String> = listing
+            .by_name
+            .all()
+            .iter()
+            .filter(|camera| self.key(camera.id).is_none())
+            .map(|camera| camera.name.clone())
+            .collect();
+        (!lost.is_empty()).then(|| {
+            let detail = format!(
+                "the keys of {} do not open with this hub's key, whose file was lost or replaced: restore \
+                 secrets/hub.key in the state folder from a backup and start the hub again, or give each camera a new key \
+                 (`larderctl camera key NAME`) and set its board up with it; addresses with passwords must be set again too",
+                lost.join(", ")
+            );
+            Trouble::warning("keys_lost", detail)
+        })
     }
 
     /// Counts the changes; marked changed at each.

@@ -13,6 +13,7 @@ use std::{fmt, time::Duration};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 pub use directory::Directory;
@@ -32,7 +33,7 @@ const LARGEST: (u16, u16) = (1600, 1200);
 const SMALLEST: u16 = 16;
 
 /// A camera's 32-byte pre-shared key. Shows nothing when printed.
-#[derive(Clone, Copy, Eq, PartialEq)]
+#[derive(Clone, Copy, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Key(pub [u8; secrets::KEY_LEN]);
 
 impl Key {
@@ -59,7 +60,7 @@ impl fmt::Debug for Key {
 }
 
 /// A camera in a fridge.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Camera {
     /// Never changes.
     pub id: CameraId,
@@ -80,7 +81,7 @@ pub struct Camera {
 }
 
 /// What a camera is asked to capture.
-#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Capture {
     /// Pixels, a multiple of 8.
     pub width: u16,
@@ -108,7 +109,7 @@ impl Capture {
 }
 
 /// When a camera is recorded. The names are kept in rows: a contract.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Mode {
     /// Whenever frames come.
     #[default]
@@ -136,7 +137,7 @@ impl Mode {
 }
 
 /// Whether and how a camera is recorded.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Recording {
     /// When.
     pub mode: Mode,

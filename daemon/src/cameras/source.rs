@@ -4,6 +4,7 @@ use std::{fmt, net::IpAddr};
 
 use base64::Engine as _;
 use http::Uri;
+use serde::{Deserialize, Serialize};
 
 /// Bytes of a URL.
 const LONGEST_URL: usize = 1000;
@@ -11,7 +12,7 @@ const LONGEST_URL: usize = 1000;
 pub(super) const MOST_ADDRESSES: usize = 8;
 
 /// Where a camera's pictures come from.
-#[derive(Clone, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 pub enum Source {
     /// It dials the hub and proves itself.
     #[default]
@@ -34,7 +35,7 @@ impl Source {
 }
 
 /// Where pictures are fetched: `http://[user:password@]host[:port]/path`. Its user and password are never printed.
-#[derive(Clone, Eq, PartialEq)]
+#[derive(Clone, Eq, PartialEq, Serialize, Deserialize)]
 pub struct PullUrl {
     login: Option<String>,
     host: String,

@@ -20,6 +20,7 @@ const FILES: &[(&str, &str)] = &[
     ("V5__alarms", include_str!("../../migrations/0005_alarms.sql")),
     ("V6__camera_sources", include_str!("../../migrations/0006_camera_sources.sql")),
     ("V7__jobs", include_str!("../../migrations/0007_jobs.sql")),
+    ("V8__hub", include_str!("../../migrations/0008_hub.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

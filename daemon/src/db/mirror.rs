@@ -1,6 +1,14 @@
 //! Rows in memory, so that nobody waits for the database to look at them.
 
-use std::{error::Error, future::Future, sync::Arc, time::Duration};
+use std::{
+    error::Error,
+    future::{Future, ready},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{broadcast, watch};
@@ -25,6 +33,16 @@ pub trait Mirrored: Send + Sync + 'static {
 
     /// Reads all rows.
     fn read(&self) -> impl Future<Output = Result<Self::Listing, Self::Error>> + Send;
+
+    /// Remembers them for a start without the database; by default they are not.
+    fn remember(&self, _listing: &Self::Listing) -> impl Future<Output = ()> + Send {
+        ready(())
+    }
+
+    /// What was remembered last.
+    fn recall(&self) -> impl Future<Output = Option<Self::Listing>> + Send {
+        ready(None)
+    }
 }
 
 /// Rows in memory; clones share them. Stale while the database is away, read again whole when it is back.
@@ -40,24 +58,31 @@ struct Inner<M: Mirrored> {
     mirrored: M,
     listing: ArcSwap<M::Listing>,
     version: watch::Sender<u64>,
+    /// Whether rows were never read, but recalled if they were remembered.
+    is_stale: AtomicBool,
     /// Reloads one after the other, so that an older read can't replace a newer one.
     reloading: tokio::sync::Mutex<()>,
 }
 
 impl<M: Mirrored> Mirror<M> {
-    /// Reads all rows.
-    ///
-    /// # Errors
-    /// When they can't be read.
-    pub async fn load(mirrored: M) -> Result<Self, M::Error> {
+    /// Reads all rows. While they can't be read, what was remembered of them is in their place.
+    pub async fn load(mirrored: M) -> Self {
         let mirror = Self(Arc::new(Inner {
             mirrored,
             listing: ArcSwap::default(),
             version: watch::Sender::new(0),
+            is_stale: AtomicBool::new(true),
             reloading: tokio::sync::Mutex::default(),
         }));
-        mirror.reload().await?;
-        Ok(mirror)
+        if let Err(error) = mirror.reload().await {
+            let recalled = mirror.0.mirrored.recall().await;
+            let is_known = recalled.is_some();
+            tracing::warn!(rows = M::NAME, cause = chain(&error), recalled = is_known, "rows cannot be read yet");
+            if let Some(listing) = recalled {
+                mirror.0.listing.store(Arc::new(listing));
+            }
+        }
+        mirror
     }
 
     /// The rows as they were last read.
@@ -73,17 +98,19 @@ impl<M: Mirrored> Mirror<M> {
     /// Follows the database until dropped. Cancel safe.
     pub async fn follow(self) {
         let mut changes = self.0.mirrored.changes();
+        // The database may have come between the first try and now.
+        let mut reload = self.0.is_stale.load(Ordering::Relaxed);
         loop {
-            let reload = match changes.recv().await {
+            while reload && let Err(error) = self.reload().await {
+                repeats::say!(warn, M::NAME, { rows = M::NAME, cause = chain(&error) }, "rows cannot be read again yet");
+                tokio::time::sleep(RETRY).await;
+            }
+            reload = match changes.recv().await {
                 Ok(Change::Notice(channel)) => channel == M::NAME,
                 Ok(Change::Connected) | Err(broadcast::error::RecvError::Lagged(_)) => true,
                 Ok(Change::Lost) => false,
                 Err(broadcast::error::RecvError::Closed) => return,
             };
-            while reload && let Err(error) = self.reload().await {
-                repeats::say!(warn, M::NAME, { rows = M::NAME, cause = chain(&error) }, "rows cannot be read again yet");
-                tokio::time::sleep(RETRY).await;
-            }
         }
     }
 
@@ -93,7 +120,10 @@ impl<M: Mirrored> Mirror<M> {
     /// When they can't be read; what was read before stays.
     pub async fn reload(&self) -> Result<(), M::Error> {
         let _one_at_a_time = self.0.reloading.lock().await;
-        self.0.listing.store(Arc::new(self.0.mirrored.read().await?));
+        let listing = Arc::new(self.0.mirrored.read().await?);
+        self.0.mirrored.remember(&listing).await;
+        self.0.listing.store(listing);
+        self.0.is_stale.store(false, Ordering::Relaxed);
         self.0.version.send_modify(|version| *version += 1);
         Ok(())
     }

@@ -1,15 +1,21 @@
 //! PostgreSQL: the pool, migrations, change notices, and the hub's own cluster.
 
+mod cache;
 pub mod cluster;
 mod config;
 mod connections;
 pub mod jobs;
+mod keeper;
 mod migrations;
 mod mirror;
-mod notices;
+mod offline;
+mod owner;
 mod pool;
 
+pub use cache::Cache;
 pub use config::Config;
 pub use migrations::{MigrateError, migrate, migrate_blocking};
 pub use mirror::{Mirror, Mirrored};
-pub use pool::{Change, Client, Db, Error, StartError, Usage, migrate_and_end};
+pub use offline::{migrate_and_end, take_over_and_end};
+pub use owner::{Signed, Unfit};
+pub use pool::{Change, Client, Db, Error, StartError, Usage};

@@ -2,29 +2,29 @@
 
 use std::{
     path::Path,
-    sync::{
-        Arc, Mutex, PoisonError,
-        atomic::{AtomicBool, Ordering},
-    },
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
 use thiserror::Error;
-use tokio::sync::broadcast;
+use tokio::sync::{broadcast, watch};
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
 
 use super::{
     Config, MigrateError,
     cluster::{self, Cluster},
     config::require_tls_beyond_this_machine,
     connections::Connections,
-    migrate, migrate_blocking, notices,
+    keeper::Keeper,
+    owner::{Owned, Unfit},
 };
 use crate::{
     events::Events,
+    identity::Identity,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
     tasks::Tasks,
@@ -34,9 +34,9 @@ use crate::{
 pub(super) const WAIT: Duration = Duration::from_secs(5);
 /// How long the start waits for a server: longer than a cluster's recovery (seconds) and than a server that boots
 /// beside the hub.
-const START_WAIT: Duration = Duration::from_secs(60);
-/// Given to the hub's own cluster to end after [`migrate_and_end`].
-const GRACE: Duration = Duration::from_secs(20);
+pub(super) const START_WAIT: Duration = Duration::from_secs(60);
+/// How long a start waits that can go on without: a cluster that was stopped in order is there in two seconds.
+const SHORT_WAIT: Duration = Duration::from_secs(10);
 /// More than all channels in one burst; a reader that lags reloads whole.
 const CHANGES: usize = 64;
 
@@ -49,6 +49,7 @@ pub struct Db {
     pool: Pool,
     told: Told,
     cluster: Option<Arc<Cluster>>,
+    hub: Identity,
 }
 
 /// What happened to the database.
@@ -66,28 +67,49 @@ pub enum Change {
 #[derive(Clone)]
 pub(super) struct Told {
     changes: broadcast::Sender<Change>,
-    lost: Arc<AtomicBool>,
+    standing: watch::Sender<Standing>,
     /// Ends the connections that were made before the database was lost.
     severed: Arc<Mutex<CancellationToken>>,
 }
 
+/// How the hub and its database stand.
+#[derive(Clone)]
+enum Standing {
+    /// It was not reached yet.
+    Unknown,
+    /// It is this hub's, and is there.
+    Held(Owned),
+    /// It may not be used.
+    Lost(Arc<Unfit>),
+}
+
 impl Told {
     fn new() -> Self {
-        Self { changes: broadcast::Sender::new(CHANGES), lost: Arc::default(), severed: Arc::default() }
+        Self {
+            changes: broadcast::Sender::new(CHANGES),
+            standing: watch::Sender::new(Standing::Unknown),
+            severed: Arc::default(),
+        }
     }
 
     pub(super) fn tell(&self, change: Change) {
-        match change {
-            Change::Connected => self.lost.store(false, Ordering::Relaxed),
-            Change::Lost => {
-                self.lost.store(true, Ordering::Relaxed);
-                // A server that hangs answers nothing for ever: whoever waits for an answer is told so now.
-                std::mem::take(&mut *self.severed.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
-            }
-            Change::Notice(_) => {}
-        }
         // An error means that nobody caches anything.
         let _ = self.changes.send(change);
+    }
+
+    pub(super) fn connected(&self, owned: Owned) {
+        self.standing.send_replace(Standing::Held(owned));
+        self.tell(Change::Connected);
+    }
+
+    pub(super) fn lost(&self, unfit: Unfit) {
+        let before = self.standing.send_replace(Standing::Lost(Arc::new(unfit)));
+        if let Standing::Held(_) = before {
+            // A server that hangs answers nothing for ever: whoever waits for an answer is told so now. And another hub may
+            // take the database from now on.
+            std::mem::take(&mut *self.severed.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
+            self.tell(Change::Lost);
+        }
     }
 
     /// Cancelled when the database is lost.
@@ -131,16 +153,22 @@ pub enum Error {
 pub enum StartError {
     /// The hub's own cluster does not start.
     #[error("the hub's own PostgreSQL does not start")]
-    Cluster(#[from] cluster::Error),
+    Cluster(#[source] Arc<cluster::Error>),
     /// The URL is wrong.
     #[error("database.url is no PostgreSQL URL")]
     Url(#[source] tokio_postgres::Error),
     /// The CA file is unusable.
     #[error("database.ca_file cannot be used: {0}")]
     Ca(String),
-    /// No answer within the time.
-    #[error("no database answers; set database.url, or start the server")]
-    Unreachable(#[source] Error),
+    /// It may not be used.
+    #[error("there is no database to work with; set database.url, or start the server")]
+    Unfit(#[source] Arc<Unfit>),
+    /// It was never heard of within the time.
+    #[error("the database did not answer; see its log")]
+    Silent,
+    /// Who this hub is can't be told.
+    #[error("who this hub is cannot be read")]
+    Identity(#[source] std::io::Error),
     /// There is no runtime to start the cluster in.
     #[error("starting the async runtime")]
     Runtime(#[source] std::io::Error),
@@ -193,33 +221,48 @@ impl From<Error> for Refusal {
 }
 
 impl Db {
-    /// Starts the hub's own cluster or reaches a server, brings the schema up to date and listens for notices.
+    /// Starts the hub's own cluster or reaches a server, takes it for this hub, brings the schema up to date and listens
+    /// for notices.
     ///
     /// # Errors
     /// When there is no usable database within a minute.
     pub async fn start(config: &Config, state: &Path, events: Events, tasks: &Tasks) -> Result<Self, StartError> {
-        let (server, cluster) = server(config, state, tasks).await?;
-        let (db, server) = Self::reach(config, server, cluster.map(Arc::new), tasks)?;
-        let mut client = db.first_client().await.map_err(StartError::Unreachable)?;
-        let applied = migrate(&mut client).await?;
-        let tls = tls(config)?;
-        tasks.spawn_until_stop(notices::run(server, tls, db.told.clone(), events));
-        if !applied.is_empty() {
-            tracing::info!(db.migrations = applied.join(", "), "the schema was brought up to date");
-        }
+        let db = Self::begin(config, state, events, tasks)?;
+        db.taken(START_WAIT).await?;
         Ok(db)
     }
 
-    fn reach(
+    /// As [`Db::start`], for a hub that can go on without: when the database does not come at once, it is taken whenever
+    /// it comes.
+    ///
+    /// # Errors
+    /// When the configuration is wrong, or the database was made by a newer Larder.
+    pub async fn start_or_go_on(
         config: &Config,
-        mut server: tokio_postgres::Config,
-        cluster: Option<Arc<Cluster>>,
+        state: &Path,
+        events: Events,
         tasks: &Tasks,
-    ) -> Result<(Self, tokio_postgres::Config), StartError> {
+    ) -> Result<Self, StartError> {
+        let db = Self::begin(config, state, events, tasks)?;
+        match db.taken(SHORT_WAIT).await {
+            Err(StartError::Unfit(unfit)) if matches!(*unfit, Unfit::Schema(MigrateError::Newer(_))) => {
+                Err(StartError::Unfit(unfit))
+            }
+            Err(error) => {
+                tracing::warn!(cause = chain(&error), "starting without the database, with what is remembered of it");
+                Ok(db)
+            }
+            Ok(()) => Ok(db),
+        }
+    }
+
+    fn begin(config: &Config, state: &Path, events: Events, tasks: &Tasks) -> Result<Self, StartError> {
+        let (mut server, cluster) = server(config, state, tasks)?;
         server.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let told = Told::new();
-        let connections = Connections { tls: tls(config)?, told: told.clone(), tasks: tasks.clone() };
+        let tls = tls(config)?;
+        let connections = Connections { tls: tls.clone(), told: told.clone(), tasks: tasks.clone() };
         let manager = Manager::from_connect(server.clone(), connections, recycling);
         let pool = Pool::builder(manager)
             .max_size(config.max_connections)
@@ -227,21 +270,56 @@ impl Db {
             .create_timeout(Some(WAIT))
             .runtime(Runtime::Tokio1)
             .build()
-            .map_err(|error| StartError::Unreachable(Error::Unavailable(error.into())))?;
-        Ok((Self { pool, told, cluster }, server))
+            .map_err(|error| StartError::Unfit(Arc::new(Error::Unavailable(error.into()).into())))?;
+        let hub = Identity::load_or_create(state).map_err(StartError::Identity)?;
+        let cluster = cluster.map(Arc::new);
+        let keeper =
+            Keeper { config: server, cluster: cluster.clone(), tls, hub: hub.clone(), told: told.clone(), events };
+        tasks.spawn_until_stop(keeper.run());
+        Ok(Self { pool, told, cluster, hub })
     }
 
-    async fn first_client(&self) -> Result<Client, Error> {
-        let end = tokio::time::Instant::now() + START_WAIT;
-        loop {
-            match self.client().await {
-                Ok(client) => return Ok(client),
-                Err(error) if tokio::time::Instant::now() >= end => return Err(error),
-                Err(error) => {
-                    tracing::warn!(cause = chain(&error), "waiting for the database");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+    /// Waits until the database is this hub's, or it is clear that it will not be soon: a server elsewhere that does not
+    /// answer is waited for, one of the hub's own that does not start is not.
+    async fn taken(&self, patience: Duration) -> Result<(), StartError> {
+        let mut standing = self.told.standing.subscribe();
+        let taken = async {
+            // It has a sender as long as this lives.
+            let settled = |standing: &Standing| match standing {
+                Standing::Unknown => false,
+                Standing::Held(_) => true,
+                Standing::Lost(unfit) => !matches!(**unfit, Unfit::Away(Error::Unavailable(_))),
+            };
+            let _ = standing.wait_for(settled).await;
+        };
+        let failed = async {
+            match &self.cluster {
+                Some(cluster) => cluster.failed().await,
+                None => std::future::pending().await,
             }
+        };
+        tokio::select! {
+            () = taken => {}
+            error = failed => return Err(StartError::Cluster(error)),
+            () = tokio::time::sleep(patience) => {}
+        }
+        match &*self.told.standing.borrow() {
+            Standing::Held(_) => Ok(()),
+            Standing::Lost(unfit) => Err(StartError::Unfit(Arc::clone(unfit))),
+            Standing::Unknown => Err(StartError::Silent),
+        }
+    }
+
+    /// The hub whose database it is to be.
+    pub fn hub(&self) -> &Identity {
+        &self.hub
+    }
+
+    /// Which database it is; absent while it may not be used.
+    pub fn id(&self) -> Option<Uuid> {
+        match &*self.told.standing.borrow() {
+            Standing::Held(owned) => Some(owned.database),
+            Standing::Unknown | Standing::Lost(_) => None,
         }
     }
 
@@ -251,8 +329,13 @@ impl Db {
     /// # Errors
     /// [`Error::Unavailable`] when there is none.
     pub async fn client(&self) -> Result<Client, Error> {
-        if self.told.lost.load(Ordering::Relaxed) {
-            return Err(Error::Unavailable("it was lost and is not back yet".into()));
+        let unfit = match &*self.told.standing.borrow() {
+            Standing::Held(_) => None,
+            Standing::Unknown => Some("it was not reached yet".to_owned()),
+            Standing::Lost(unfit) => Some(chain(unfit)),
+        };
+        if let Some(why) = unfit {
+            return Err(Error::Unavailable(why.into()));
         }
         Ok(self.pool.get().await?)
     }
@@ -264,8 +347,14 @@ impl Db {
 
     /// What is wrong, if something is.
     pub fn trouble(&self) -> Option<Trouble> {
-        let detail = "away; live view and recording go on, changes are refused until it is back";
-        self.told.lost.load(Ordering::Relaxed).then(|| Trouble::new("away", detail))
+        let told = match &*self.told.standing.borrow() {
+            Standing::Held(_) => return None,
+            Standing::Unknown => Trouble::new("away", "was not reached yet; it is tried again and again"),
+            Standing::Lost(unfit) => unfit.trouble(),
+        };
+        // Why the hub's own does not start says more than that nobody answers.
+        let failure = self.cluster.as_ref().and_then(|cluster| cluster.failure());
+        Some(failure.map_or(told, |error| Trouble::new("not_started", chain(&error))))
     }
 
     /// How the pool's connections are used.
@@ -288,8 +377,8 @@ impl Db {
     }
 }
 
-/// How the server is reached, and the hub's own cluster when it runs one.
-async fn server(
+/// How the server is reached, and the hub's own cluster when it runs one, which begins to start.
+pub(super) fn server(
     config: &Config,
     state: &Path,
     tasks: &Tasks,
@@ -297,7 +386,7 @@ async fn server(
     let (mut server, cluster) = match &config.url {
         Some(url) => (url.parse().map_err(StartError::Url)?, None),
         None => {
-            let cluster = Cluster::start(state, config.bin_dir.as_deref(), tasks).await?;
+            let cluster = Cluster::begin(state, config.bin_dir.as_deref(), tasks).map_err(StartError::Cluster)?;
             (cluster.connection(), Some(cluster))
         }
     };
@@ -306,47 +395,7 @@ async fn server(
     Ok((server, cluster))
 }
 
-/// Brings the schema up to date and ends: what `larderd migrate` does, without a runtime of its caller's. The names of
-/// what was applied.
-///
-/// # Errors
-/// When there is no usable database, or a migration fails.
-pub fn migrate_and_end(config: &Config, state: &Path) -> Result<Vec<String>, StartError> {
-    // The hub's own cluster is a child process that is waited for.
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
-    let tasks = Tasks::new();
-    let (server, cluster) = runtime.block_on(server(config, state, &tasks))?;
-    let unreachable = |error: tokio_postgres::Error| StartError::Unreachable(error.into());
-    let applied = tls(config).and_then(|tls| {
-        runtime.block_on(first_answer(&server, &tls)).map_err(unreachable)?;
-        let mut client = postgres::Config::from(server).connect(tls).map_err(unreachable)?;
-        Ok(migrate_blocking(&mut client)?)
-    });
-    runtime.block_on(async {
-        tasks.stop(GRACE).await;
-        if let Some(cluster) = cluster {
-            cluster.stop(GRACE).await;
-        }
-    });
-    applied
-}
-
-/// Waits for a server that boots meanwhile.
-async fn first_answer(server: &tokio_postgres::Config, tls: &MakeRustlsConnect) -> Result<(), tokio_postgres::Error> {
-    let end = tokio::time::Instant::now() + START_WAIT;
-    loop {
-        match server.connect(tls.clone()).await {
-            Ok(_) => return Ok(()),
-            Err(error) if tokio::time::Instant::now() >= end => return Err(error),
-            Err(error) => {
-                tracing::warn!(cause = chain(&error), "waiting for the database");
-                tokio::time::sleep(Duration::from_secs(1)).await;
-            }
-        }
-    }
-}
-
-fn tls(config: &Config) -> Result<MakeRustlsConnect, StartError> {
+pub(super) fn tls(config: &Config) -> Result<MakeRustlsConnect, StartError> {
     let mut roots = RootCertStore::empty();
     match &config.ca_file {
         Some(path) => {

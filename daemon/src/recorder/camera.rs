@@ -96,6 +96,10 @@ impl CameraTask {
             let Some((topic, first)) = self.first_picture().await else { continue };
             self.record(topic, first).await;
         }
+        // From now on the hub is why nothing is recorded, whatever was before.
+        if self.shared.is_closing() && self.shared.open_gap(self.camera).is_some() && self.wish.borrow().is_wished() {
+            self.shared.not_recording(self.camera, GapReason::HubDown);
+        }
     }
 
     fn leaving(&self) -> bool {

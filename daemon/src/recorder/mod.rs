@@ -35,7 +35,7 @@ mod wish;
 
 use std::{
     collections::{HashMap, HashSet},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -47,6 +47,7 @@ use tokio::{
     task::JoinHandle,
     time::{Instant, timeout_at},
 };
+use uuid::Uuid;
 
 pub use config::{Config, Encoder, Preset};
 pub use disk::{DiskError, Space};
@@ -60,7 +61,7 @@ use crate::{
     hub::Hub,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Store},
+    recordings::{Commands, Elsewhere, Store},
     tasks::Tasks,
 };
 use camera::{CameraTask, State};
@@ -228,7 +229,9 @@ impl Recorder {
                 }
             })),
             missed,
+            bound: None,
         };
+        shared.store.unbind_folder();
         shared.tasks.spawn_until_stop(upkeep.run());
         let (closing, stopping) = (recorder.clone(), deps.tasks.stopping());
         deps.tasks.spawn(async move {
@@ -314,8 +317,8 @@ impl Recorder {
         Ok(handle.state.clone())
     }
 
-    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. What is still being written or
-    /// pinned stays; whatever is left undone is finished later. A call that is dropped is carried out all the same.
+    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. Of those whose folder is not there
+    /// the rows go alone. What is still being written or pinned stays; whatever is left undone is finished later. A call that is dropped is carried out all the same.
     ///
     /// # Errors
     /// When the disk or the database fails.
@@ -325,7 +328,9 @@ impl Recorder {
         let deleting = self.0.shared.tasks.spawn(async move {
             let _upkeep = shared.upkeep.lock().await;
             let marked = shared.store.mark_deleting(&segments).await?;
-            retention::delete(&shared, marked).await
+            let mut deleted = retention::delete(&shared, marked).await?;
+            deleted.segments += shared.store.forget_elsewhere(&segments).await?;
+            Ok(deleted)
         });
         let lost = |error| DiskError::folder(&self.0.shared.root)(std::io::Error::other(error));
         deleting.await.map_err(lost)?
@@ -384,8 +389,9 @@ impl Recorder {
         let root = shared.root.display();
         let full = || Trouble::new("disk_full", format!("the disk is full: make room on {root} or take pins away"));
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
+        let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
         Status {
-            trouble: shared.trouble().or_else(|| shared.is_full().then(full)).or_else(encoder),
+            trouble: shared.trouble().or_else(|| shared.is_full().then(full)).or_else(encoder).or_else(elsewhere),
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
@@ -404,6 +410,7 @@ impl Recorder {
         let leaving: Vec<JoinHandle<()>> = {
             let mut cameras = self.cameras();
             cameras.closed = true;
+            self.0.shared.close();
             let Cameras { tasks, leaving, .. } = &mut *cameras;
             let told = tasks.drain().map(|(_, handle)| {
                 handle.wish.send_modify(|wish| wish.leave = true);
@@ -424,6 +431,30 @@ impl Recorder {
     fn cameras(&self) -> MutexGuard<'_, Cameras> {
         self.0.cameras.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Marks a recordings folder as this hub's and its database's, whosever it was. `false` when there is none.
+///
+/// # Errors
+/// In a sentence, why the marker can't be read or written.
+pub fn take_over(root: &Path, hub: Uuid, database: Uuid) -> Result<bool, String> {
+    match marker::sign(root, marker::Owner { hub, database: Some(database) }) {
+        Ok(_) => Ok(true),
+        Err(trouble) if trouble.reason == "marker_missing" => Ok(false),
+        Err(trouble) => Err(trouble.detail),
+    }
+}
+
+/// What lies in another folder is told, and plays again when that is back.
+fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
+    let Elsewhere { segments, bytes, folders } = elsewhere;
+    let detail = format!(
+        "{segments} recorded files ({} MB) are in another recordings folder than this ({}): they stay listed and play again \
+         when it is back; when it is gone for good, delete them",
+        bytes / 1_000_000,
+        folders.join(", ")
+    );
+    Trouble::warning("elsewhere", detail)
 }
 
 #[tonic::async_trait]

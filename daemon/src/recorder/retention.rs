@@ -84,7 +84,7 @@ pub(super) async fn floor(shared: &Arc<Shared>) -> Result<Deleted, DeleteError> 
 /// Finishes deletions that were interrupted.
 pub(super) async fn interrupted(shared: &Arc<Shared>) -> Result<Deleted, DeleteError> {
     let segments = shared.store.deleting().await?;
-    delete(shared, segments.into_iter().filter(|segment| segment.local).collect()).await
+    delete(shared, segments.into_iter().filter(StoredSegment::is_local).collect()).await
 }
 
 /// Deletes the oldest unpinned segments as long as `wanted(segment, bytes deleted before it)`.

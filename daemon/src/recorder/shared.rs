@@ -19,7 +19,7 @@ use super::{
     disk::{self, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
-    marker,
+    marker::{self, Marker, Owner},
     pace::Pace,
     rows::{Row, Rows},
 };
@@ -29,7 +29,7 @@ use crate::{
     hub::Hub,
     outcome::chain,
     parts::Trouble,
-    recordings::{EndReason, Gap, GapReason, RunId, Store},
+    recordings::{Elsewhere, EndReason, Gap, GapReason, RunId, Store},
     tasks::Tasks,
 };
 
@@ -77,6 +77,8 @@ struct State {
     /// Bytes of all recordings, as counted last.
     recordings_bytes: u64,
     pace: Pace,
+    elsewhere: Option<Elsewhere>,
+    closing: bool,
 }
 
 /// What the parts are made of.
@@ -124,6 +126,8 @@ impl Shared {
                 encoder_trouble: None,
                 recordings_bytes: 0,
                 pace: Pace::new(Instant::now()),
+                elsewhere: None,
+                closing: false,
             }),
         })
     }
@@ -249,6 +253,15 @@ impl Shared {
         self.trouble.borrow().clone()
     }
 
+    /// The recorder ends, and the hub with it.
+    pub(super) fn close(&self) {
+        self.state().closing = true;
+    }
+
+    pub(super) fn is_closing(&self) -> bool {
+        self.state().closing
+    }
+
     /// Waits until something is wrong with the folder. Cancel safe.
     pub(super) async fn troubled(&self) {
         // It has a sender as long as this lives.
@@ -260,21 +273,35 @@ impl Shared {
     ///
     /// # Errors
     /// Why nothing may be recorded there.
-    pub(super) async fn check_folder(&self) -> Result<(), Trouble> {
-        let (root, state) = (self.root.clone(), self.state_folder.clone());
+    pub(super) async fn check_folder(&self) -> Result<Marker, Trouble> {
+        let (root, state, owner) = (self.root.clone(), self.state_folder.clone(), self.owner());
         let troubled = self.trouble().is_some();
         let checked = blocking(move || {
-            marker::check(&root, &state)?;
+            let marker = marker::check(&root, &state, owner)?;
             // A folder that could not be synced must be again before anything is recorded.
             if troubled {
-                disk::sync_folder(&root).map_err(|error| Trouble::new("not_writable", chain(&error)))
-            } else {
-                Ok(())
+                disk::sync_folder(&root).map_err(|error| Trouble::new("not_writable", chain(&error)))?;
             }
+            Ok(marker)
         })
         .await;
         self.set_trouble(checked.as_ref().err().cloned());
         checked
+    }
+
+    /// Whose the folder should be.
+    pub(super) fn owner(&self) -> Owner {
+        let (hub, database) = self.store.owner();
+        Owner { hub, database }
+    }
+
+    /// What lies in folders that are not there.
+    pub(super) fn set_elsewhere(&self, elsewhere: Option<Elsewhere>) {
+        self.state().elsewhere = elsewhere;
+    }
+
+    pub(super) fn elsewhere(&self) -> Option<Elsewhere> {
+        self.state().elsewhere.clone()
     }
 
     /// Remembers why a run ended whose file could not be told.

@@ -174,13 +174,17 @@ impl Sweep {
         let lengths = blocking(move || lengths(&folder)).await;
         // Retention may have removed the whole run since it was listed.
         let Ok(lengths) = lengths else { return Ok(Vec::new()) };
-        let gone = known
-            .iter()
-            .filter(|row| row.local && !row.deleting && !lengths.contains_key(&row.started_at) && active.is_none());
+        let gone = known.iter().filter(|row| {
+            row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at) && active.is_none()
+        });
         self.forget(shared, gone.collect()).await?;
         let rows: HashMap<_, _> = known.iter().map(|row| (row.started_at, row)).collect();
         let wrong = |start: &Timestamp| match rows.get(start) {
-            Some(row) => row.local && !row.deleting && (!row.closed || Some(&row.size_bytes) != lengths.get(start)),
+            // The file of one that is thought elsewhere is here.
+            Some(row) => {
+                let is_right = row.is_local() && row.closed && Some(&row.size_bytes) == lengths.get(start);
+                !row.deleting && !is_right
+            }
             None => true,
         };
         let open = active.map(|open| open.unwrap_or(on_disk.run.started_at));
@@ -196,12 +200,14 @@ impl Sweep {
     /// Removes rows whose files are gone. A disk that went away since the sweep began left an empty folder as well: the
     /// marker is read back each time.
     async fn forget(&self, shared: &Shared, rows: Vec<&StoredSegment>) -> Result<(), SweepError> {
-        let ids: Vec<i64> = rows.iter().filter(|row| row.local).map(|row| row.id).collect();
+        let ids: Vec<i64> = rows.iter().filter(|row| row.is_local()).map(|row| row.id).collect();
         if ids.is_empty() {
             return Ok(());
         }
-        let (root, state) = (shared.root.clone(), self.state.clone());
-        blocking(move || marker::check(&root, &state)).await.map_err(|trouble| SweepError::Away(trouble.detail))?;
+        let (root, state, owner) = (shared.root.clone(), self.state.clone(), shared.owner());
+        blocking(move || marker::check(&root, &state, owner))
+            .await
+            .map_err(|trouble| SweepError::Away(trouble.detail))?;
         tracing::warn!(segments = ids.len(), "recorded files are gone; their rows go too");
         shared.store.remove_segments(&ids).await?;
         Ok(())

@@ -7,9 +7,18 @@ use tokio::{
     sync::{broadcast::error::RecvError, watch},
     time::Instant,
 };
+use uuid::Uuid;
 
 use super::{
-    collect::blocking, config::Encoder, ffmpeg, retention, rows::Missed, shared::Shared, sweep::Sweep, wish::Wanted,
+    collect::blocking,
+    config::Encoder,
+    ffmpeg,
+    marker::{self, Marker},
+    retention,
+    rows::Missed,
+    shared::Shared,
+    sweep::Sweep,
+    wish::Wanted,
 };
 use crate::{
     clock::{self, Trust},
@@ -36,6 +45,8 @@ pub(super) struct Upkeep {
     /// Called once with the cameras that were being recorded by hand when the hub stopped.
     pub(super) resume_manual: Option<Box<dyn FnOnce(Vec<CameraId>) + Send + Sync>>,
     pub(super) missed: Arc<Missed>,
+    /// The folder and the database that speak of each other.
+    pub(super) bound: Option<(Uuid, Uuid)>,
 }
 
 /// What is due when.
@@ -55,11 +66,13 @@ impl Upkeep {
         let mut trust = Trust::new(shared.clock.epoch());
         let mut changes = shared.store.changes();
         loop {
-            let sound = shared.check_folder().await.is_ok();
+            let checked = shared.check_folder().await;
+            let sound = checked.is_ok();
             let hindered = !sound || shared.is_full();
-            if sound {
+            if let Ok(marker) = checked {
                 let upkeep = shared.upkeep.lock().await;
-                self.pass(&mut due, &mut sweep, &mut trust).await;
+                let bound = self.bind(marker).await;
+                self.pass(bound, &mut due, &mut sweep, &mut trust).await;
                 drop(upkeep);
             }
             let sound = sound && !shared.is_full();
@@ -81,21 +94,52 @@ impl Upkeep {
                 () = self.missed.marked() => due.sweep = Some(Instant::now() + SWEEP_PAUSE),
                 change = changes.recv() => match change {
                     Ok(Change::Connected) | Err(RecvError::Lagged(_)) => due.sweep = Some(Instant::now()),
-                    Ok(Change::Notice(_) | Change::Lost) => {}
+                    // Whatever is there next is compared anew.
+                    Ok(Change::Lost) => {
+                        self.bound = None;
+                        shared.store.unbind_folder();
+                    }
+                    Ok(Change::Notice(_)) => {}
                     Err(RecvError::Closed) => changes = shared.store.changes(),
                 },
             }
         }
     }
 
-    async fn pass(&mut self, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
+    /// Makes sure that the rows speak of this folder, and that its marker says so.
+    async fn bind(&mut self, marker: Marker) -> Result<(), String> {
+        let shared = &self.shared;
+        let owner = shared.owner();
+        let both = owner.database.map(|database| (marker.folder, database));
+        if both.is_some() && self.bound == both {
+            return Ok(());
+        }
+        let bound = shared.store.bind_folder(marker.folder, marker.hub.is_none()).await;
+        bound.map_err(|error| chain(&error))?;
+        let root = shared.root.clone();
+        blocking(move || marker::sign(&root, owner)).await.map_err(|trouble| trouble.detail)?;
+        self.bound = both;
+        Ok(())
+    }
+
+    /// `bound`: whether rows speak of this folder; where they do not, nothing is deleted.
+    async fn pass(&mut self, bound: Result<(), String>, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
         let shared = Arc::clone(&self.shared);
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
         // shows here as an error; then nothing is deleted, and a full disk stops recording.
-        if let Err(error) = retention::floor(&shared).await {
-            repeats::say!(warn, "", { error = chain(&error) }, "no room could be made");
+        let is_bound = bound.is_ok();
+        let room = match bound {
+            Ok(()) => retention::floor(&shared).await.map(drop).map_err(|error| chain(&error)),
+            Err(_) if shared.is_above_floor().await => Ok(()),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = room {
+            repeats::say!(warn, "", { error }, "no room could be made");
         }
         shared.set_full(!shared.is_above_floor().await);
+        if !is_bound {
+            return;
+        }
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
             self.missed.take();
             due.sweep = match self.sweep(sweep).await {
@@ -143,6 +187,7 @@ impl Upkeep {
             );
         }
         shared.set_recordings_bytes(shared.store.bytes(None).await?);
+        shared.set_elsewhere(shared.store.elsewhere().await?);
         Ok(())
     }
 

@@ -41,11 +41,15 @@ pub(super) struct Wish {
 
 impl Wish {
     pub(super) fn records(self) -> bool {
-        !self.leave
-            && match self.mode {
-                Mode::Continuous => true,
-                Mode::Manual => self.started,
-                Mode::Off => false,
-            }
+        !self.leave && self.is_wished()
+    }
+
+    /// Whether it would be recorded if the task did not end.
+    pub(super) fn is_wished(self) -> bool {
+        match self.mode {
+            Mode::Continuous => true,
+            Mode::Manual => self.started,
+            Mode::Off => false,
+        }
     }
 }

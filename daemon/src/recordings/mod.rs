@@ -23,7 +23,10 @@ use uuid::Uuid;
 pub use deletion::{Deleting, Deletion};
 pub use index::{Fragment, FragmentIndex, IndexError};
 pub use service::{Commands, Parts, Service};
-pub use store::{Deletable, Ordinals, PinError, Played, Position, RemovedRun, RunSummary, Stamp, Store, StoredSegment};
+pub use store::{
+    Deletable, Elsewhere, Ordinals, PinError, Place, Played, Position, RemovedRun, RunSummary, Stamp, Store,
+    StoredSegment,
+};
 pub use timeline::{Stretch, Timeline};
 
 /// The longest range of one playlist, and of a play URL: a day, and the hour that a change of zone adds to it.

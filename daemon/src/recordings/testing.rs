@@ -12,7 +12,7 @@ use crate::{
     access::Access,
     cameras::{self, Directory},
     clock::Clock,
-    db::{Config, Db},
+    db::{Cache, Config, Db},
     events::Events,
     secrets::HubKey,
     tasks::Tasks,
@@ -52,7 +52,7 @@ impl Bench {
     /// The cameras that there are now.
     pub(crate) async fn directory(&self) -> Directory {
         let hub_key = HubKey::load_or_create(self.root()).expect("a key");
-        Directory::load(cameras::Store::new(self.db.clone(), hub_key)).await.expect("cameras")
+        Directory::load(cameras::Store::new(self.db.clone(), hub_key), self.cache()).await
     }
 
     /// Temperatures of the sensors that there are now; they follow changes.
@@ -62,8 +62,14 @@ impl Bench {
             clock: Clock::new(),
             tasks: self.tasks.clone(),
             state: self.root().to_owned(),
+            cache: self.cache(),
         };
         Temperatures::start(&temperatures::Config::default(), deps).await.expect("temperatures")
+    }
+
+    /// What is remembered of rows.
+    pub(crate) fn cache(&self) -> Cache {
+        Cache::new(self.root(), HubKey::load_or_create(self.root()).expect("a key"))
     }
 
     pub(crate) fn access(&self) -> Access {

@@ -10,12 +10,18 @@ use tokio::sync::broadcast;
 
 use super::{Error, Sensor, SensorId, Source, store::Store};
 use crate::{
-    db::{Change, Mirror, Mirrored},
+    db::{Cache, Change, Mirror, Mirrored},
     named::{ByName, Named},
 };
 
 /// All sensors; clones share them. Stale while the database is away.
-pub(super) type Directory = Mirror<Store>;
+pub(super) type Directory = Mirror<Rows>;
+
+/// The rows, and what is remembered of them.
+pub(super) struct Rows {
+    pub(super) store: Store,
+    pub(super) cache: Cache,
+}
 
 #[derive(Default)]
 pub(super) struct Listing {
@@ -31,27 +37,43 @@ impl Named for Sensor {
     }
 }
 
-impl Mirrored for Store {
+impl Mirrored for Rows {
     type Listing = Listing;
     type Error = Error;
     const NAME: &'static str = "sensors";
 
     fn changes(&self) -> broadcast::Receiver<Change> {
-        self.changes()
+        self.store.changes()
     }
 
     async fn read(&self) -> Result<Listing, Error> {
-        let all: Vec<_> = self.all().await?.into_iter().map(Arc::new).collect();
+        Ok(Listing::of(self.store.all().await?))
+    }
+
+    async fn remember(&self, listing: &Listing) {
+        let all = listing.by_name.all();
+        let rows: Vec<_> = all.iter().map(|sensor| &**sensor).collect();
+        self.cache.keep(Self::NAME, &rows).await;
+    }
+
+    async fn recall(&self) -> Option<Listing> {
+        self.cache.recall(Self::NAME).await.map(Listing::of)
+    }
+}
+
+impl Listing {
+    fn of(rows: Vec<Sensor>) -> Self {
+        let all: Vec<_> = rows.into_iter().map(Arc::new).collect();
         let address = |sensor: &Arc<Sensor>| match sensor.source {
             Source::Text { address, .. } => Some(address),
             Source::Probe { .. } => None,
         };
-        Ok(Listing {
+        Self {
             by_id: all.iter().map(|sensor| (sensor.id, Arc::clone(sensor))).collect(),
             by_source: all.iter().map(|sensor| (sensor.source.clone(), Arc::clone(sensor))).collect(),
             text_addresses: Arc::new(all.iter().filter_map(address).collect()),
             by_name: all.into_iter().collect(),
-        })
+        }
     }
 }
 

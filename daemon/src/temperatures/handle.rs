@@ -20,7 +20,7 @@ use tokio::sync::{broadcast, mpsc, watch};
 
 use super::{
     Config, Discovered, Error, Heard, Reading, Sensor, SensorId, Series, Source, State, Taken,
-    directory::Directory,
+    directory::{self, Directory},
     discovered::Unknown,
     live::Live,
     queue::Entry,
@@ -31,7 +31,8 @@ use super::{
 };
 use crate::{
     clock::Clock,
-    db::{self, Db},
+    db::{self, Cache, Db},
+    outcome::chain,
     parts::Trouble,
     repeats,
     tasks::Tasks,
@@ -52,14 +53,13 @@ pub struct Deps {
     pub tasks: Tasks,
     /// The state folder.
     pub state: PathBuf,
+    /// What is remembered of sensors.
+    pub cache: Cache,
 }
 
 /// Why temperatures can't be kept.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Sensors or their newest readings can't be read.
-    #[error("the sensors cannot be read")]
-    Sensors(#[from] Error),
     /// Their queue on the disk can't be used.
     #[error("the readings that wait for the database cannot be read from {path}")]
     Queue {
@@ -90,14 +90,12 @@ impl Temperatures {
     /// Reads the sensors, begins to follow them, and to write readings, those first that still wait.
     ///
     /// # Errors
-    /// When they can't be read.
+    /// When their queue on the disk can't be used.
     pub async fn start(config: &Config, deps: Deps) -> Result<Self, StartError> {
         let store = Store::new(deps.db.clone());
-        let directory = Directory::load(store.clone()).await?;
-        let mut live = Live::default();
-        for readings in store.newest().await.map_err(Error::from)? {
-            live.remember(&readings);
-        }
+        // Before the first try, so that the database's coming is not missed.
+        let changes = deps.db.changes();
+        let directory = Directory::load(directory::Rows { store: store.clone(), cache: deps.cache }).await;
         let path = deps.state.join("readings");
         let queue = writer::open(path.clone(), u64::from(config.queue_mib) << 20).await;
         let queue = queue.map_err(|source| StartError::Queue { path, source })?;
@@ -113,14 +111,40 @@ impl Temperatures {
             store,
             directory,
             clock: deps.clock,
-            live: Mutex::new(live),
+            live: Mutex::default(),
             unknown: Mutex::default(),
             told: broadcast::Sender::new(BACKLOG),
             intake,
             health,
         }));
         deps.tasks.spawn_until_stop(temperatures.clone().forget());
+        if let Err(error) = temperatures.remember().await {
+            tracing::warn!(cause = chain(&error), "the newest readings cannot be read yet");
+            deps.tasks.spawn_until_stop(temperatures.clone().remember_later(changes));
+        }
         Ok(temperatures)
+    }
+
+    /// Reads each sensor's newest readings; what was heard meanwhile is newer.
+    async fn remember(&self) -> Result<(), db::Error> {
+        let newest = self.0.store.newest().await?;
+        let mut live = self.live();
+        newest.iter().for_each(|readings| live.remember(readings));
+        Ok(())
+    }
+
+    async fn remember_later(self, mut changes: broadcast::Receiver<db::Change>) {
+        loop {
+            match changes.recv().await {
+                Ok(db::Change::Connected) | Err(broadcast::error::RecvError::Lagged(_)) => {
+                    if self.remember().await.is_ok() {
+                        return;
+                    }
+                }
+                Ok(_) => {}
+                Err(broadcast::error::RecvError::Closed) => return,
+            }
+        }
     }
 
     /// Takes what was heard. Never waits, and never touches the database or the disk.

@@ -24,6 +24,7 @@ use std::{fmt, net::IpAddr, str::FromStr};
 
 use jiff::Timestamp;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use uuid::Uuid;
 
@@ -47,7 +48,7 @@ const LONGEST_TITLE: usize = 64;
 const LONGEST_DEVICE: usize = 64;
 
 /// Which sensor; a UUID in text.
-#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct SensorId(pub Uuid);
 
 impl SensorId {
@@ -72,7 +73,7 @@ impl FromStr for SensorId {
 }
 
 /// Where readings come from.
-#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Debug, Eq, Hash, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub enum Source {
     /// A probe on a camera: signed datagrams and telemetry.
     Probe {
@@ -91,7 +92,7 @@ pub enum Source {
 }
 
 /// Which scale people read.
-#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
 pub enum Unit {
     #[default]
@@ -100,7 +101,7 @@ pub enum Unit {
 }
 
 /// A thermometer.
-#[derive(Clone, Debug, Eq, PartialEq)]
+#[derive(Clone, Debug, Eq, PartialEq, Serialize, Deserialize)]
 pub struct Sensor {
     /// Made by the hub.
     pub id: SensorId,

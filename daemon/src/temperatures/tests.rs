@@ -271,6 +271,7 @@ async fn what_is_heard_becomes_the_latest_at_once_and_a_row_soon() {
         clock: Clock::new(),
         tasks: tasks.clone(),
         state: stage.bench.root().to_owned(),
+        cache: stage.bench.cache(),
     };
     let temperatures = Temperatures::start(&Config::default(), deps.clone()).await.unwrap();
     let mut told = temperatures.watch();

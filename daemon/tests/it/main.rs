@@ -25,6 +25,7 @@ mod loss;
 mod metrics;
 #[cfg(feature = "moq")]
 mod moq;
+mod ownership;
 mod process;
 mod recording;
 mod relay;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::{Buf as _, BufMut as _, BytesMut};
+use serde::{Deserialize, Serialize};
 
 use super::{PayloadError, ResetReason};
 
@@ -13,7 +14,7 @@ const PACE_LEN: usize = 3;
 const NO_VALUE: i32 = i32::MIN;
 
 /// A temperature in thousandths of a degree Celsius.
-#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd)]
+#[derive(Clone, Copy, Debug, Eq, Ord, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct MilliCelsius(pub i32);
 
 impl MilliCelsius {

@@ -45,9 +45,6 @@ pub struct Deps {
 /// Why nobody can be told.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// Channels can't be read.
-    #[error("the alarm channels cannot be read")]
-    Channels(#[from] Error),
     /// The configured authority can't be used.
     #[error("alarms.ca_file")]
     Trust(#[from] trust::Error),
@@ -79,11 +76,11 @@ impl Channels {
     /// Reads the channels, and brings the jobs what sends through them.
     ///
     /// # Errors
-    /// When they can't be read, or the configured authority can't be used.
+    /// When the configured authority can't be used.
     pub async fn start(config: &Config, deps: Deps) -> Result<Self, StartError> {
         let authorities = config.ca_file.as_deref().map(trust::certificates).transpose()?.unwrap_or_default();
         let store = Store::new(deps.db, deps.hub_key);
-        let directory = Directory::load(store.clone()).await?;
+        let directory = Directory::load(store.clone()).await;
         let sender = Arc::new(Sender::new(authorities, deps.mqtt, deps.clock.clone()));
         deps.jobs.register(Arc::new(Delivering { directory: directory.clone(), sender: Arc::clone(&sender) }));
         let channels = Self(Arc::new(Inner {

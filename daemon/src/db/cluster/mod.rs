@@ -14,9 +14,9 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, watch};
 
-use crate::{outcome::chain, tasks::Tasks};
+use crate::{outcome::chain, repeats, tasks::Tasks};
 use account::Account;
 use server::Server;
 
@@ -27,10 +27,13 @@ const LONGEST_SOCKET: usize = 107;
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
-/// A running cluster.
+/// A cluster, which starts and is kept running.
 pub struct Cluster {
-    layout: Layout,
+    /// Holds the socket.
+    run: PathBuf,
     server: Arc<Mutex<Option<Server>>>,
+    /// How its last start went; absent while it starts.
+    started: watch::Receiver<Option<Result<(), Arc<Error>>>>,
 }
 
 /// Where everything of a cluster is, and who runs it.
@@ -87,22 +90,67 @@ pub enum Error {
 }
 
 impl Cluster {
-    /// Makes the cluster when there is none, adopts one that runs, else starts it; then keeps it running.
+    /// Begins to make the cluster when there is none, to adopt one that runs, else to start it; and keeps it running. What
+    /// fails is tried again.
+    ///
+    /// # Errors
+    /// When it never could be reached in this state folder.
+    pub fn begin(state: &Path, bin_dir: Option<&Path>, tasks: &Tasks) -> Result<Self, Arc<Error>> {
+        let run = Layout::run_folder(state)?;
+        let server = Arc::new(Mutex::new(None));
+        let (told, started) = watch::channel(None);
+        let place = Place { state: state.to_owned(), bin_dir: bin_dir.map(Path::to_owned) };
+        tasks.spawn_until_stop(keep_running(place, Arc::clone(&server), told));
+        Ok(Self { run, server, started })
+    }
+
+    /// [`Cluster::begin`], waiting until it runs.
     ///
     /// # Errors
     /// When it can't be made or started; each message says what to do.
-    pub async fn start(state: &Path, bin_dir: Option<&Path>, tasks: &Tasks) -> Result<Self, Error> {
-        let layout = Layout::new(state, bin_dir)?;
-        install::prepare(&layout).await?;
-        let running = Server::start_or_adopt(&layout).await?;
-        let server = Arc::new(Mutex::new(Some(running)));
-        tasks.spawn_until_stop(keep_running(layout.clone(), Arc::clone(&server)));
-        Ok(Self { layout, server })
+    pub async fn start(state: &Path, bin_dir: Option<&Path>, tasks: &Tasks) -> Result<Self, Arc<Error>> {
+        let cluster = Self::begin(state, bin_dir, tasks)?;
+        cluster.started().await?;
+        Ok(cluster)
+    }
+
+    /// Waits until its first start has ended. Cancel safe.
+    ///
+    /// # Errors
+    /// Why it does not run.
+    pub async fn started(&self) -> Result<(), Arc<Error>> {
+        let mut started = self.started.clone();
+        let ended = started.wait_for(Option::is_some).await;
+        // An error means that it was told to stop.
+        ended.map_or(Ok(()), |ended| ended.clone().unwrap_or(Ok(())))
+    }
+
+    /// Waits until it runs. Cancel safe.
+    pub(super) async fn running(&self) {
+        let mut started = self.started.clone();
+        if started.wait_for(|started| matches!(started, Some(Ok(())))).await.is_err() {
+            // It was told to stop.
+            std::future::pending::<()>().await;
+        }
+    }
+
+    /// Waits until a start fails. Cancel safe.
+    pub(super) async fn failed(&self) -> Arc<Error> {
+        let mut started = self.started.clone();
+        match started.wait_for(|started| matches!(started, Some(Err(_)))).await.as_deref() {
+            Ok(Some(Err(error))) => Arc::clone(error),
+            _ => std::future::pending().await,
+        }
+    }
+
+    /// Why it does not run, when its last start failed.
+    pub fn failure(&self) -> Option<Arc<Error>> {
+        self.started.borrow().as_ref().and_then(|started| started.as_ref().err().cloned())
     }
 
     /// How to reach it.
     pub fn connection(&self) -> tokio_postgres::Config {
-        self.layout.connection()
+        connection(&self.run)
     }
 
     /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown). `false` when that takes longer
@@ -118,51 +166,81 @@ impl Cluster {
     }
 }
 
+/// What a cluster's layout is found by.
+struct Place {
+    state: PathBuf,
+    bin_dir: Option<PathBuf>,
+}
+
 impl Layout {
-    fn new(state: &Path, bin_dir: Option<&Path>) -> Result<Self, Error> {
+    fn run_folder(state: &Path) -> Result<PathBuf, Error> {
         let state = std::path::absolute(state).map_err(|source| Error::File { path: state.to_owned(), source })?;
-        let home = state.join("postgres");
-        let run = home.join("run");
+        let run = state.join("postgres/run");
         let socket = run.join(SOCKET);
-        if socket.as_os_str().len() > LONGEST_SOCKET {
-            return Err(Error::SocketPath(socket));
-        }
+        if socket.as_os_str().len() > LONGEST_SOCKET { Err(Error::SocketPath(socket)) } else { Ok(run) }
+    }
+
+    fn find(place: &Place) -> Result<Self, Error> {
+        let run = Self::run_folder(&place.state)?;
+        let home = run.parent().unwrap_or(&run).to_owned();
         let data = home.join("data");
-        let bin = install::find_bin(bin_dir, &data)?;
+        let bin = install::find_bin(place.bin_dir.as_deref(), &data)?;
         Ok(Self { log: home.join("postgres.log"), account: Account::of_the_cluster()?, data, run, bin })
     }
 
     fn connection(&self) -> tokio_postgres::Config {
-        let mut config = tokio_postgres::Config::new();
-        config.host_path(&self.run).user("larder").dbname("postgres");
-        config
+        connection(&self.run)
     }
 }
 
-/// Waits for the server's end and starts it again, until dropped.
-async fn keep_running(layout: Layout, server: Arc<Mutex<Option<Server>>>) {
+fn connection(run: &Path) -> tokio_postgres::Config {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(run).user("larder").dbname("postgres");
+    config
+}
+
+/// Starts the server, waits for its end and starts it again, until dropped.
+async fn keep_running(
+    place: Place,
+    server: Arc<Mutex<Option<Server>>>,
+    told: watch::Sender<Option<Result<(), Arc<Error>>>>,
+) {
     let mut retry = FIRST_RETRY;
+    // Held while it starts, so that `stop` waits and then stops what was started.
+    let mut held = server.lock().await;
     loop {
-        let Some(pid) = server.lock().await.as_ref().map(Server::pid) else { return };
-        server::ended(pid).await;
-        // Held while it starts, so that `stop` waits and then stops what was started.
-        let mut held = server.lock().await;
-        let Some(dead) = held.as_mut() else { return };
-        dead.reap().await;
-        tracing::warn!("PostgreSQL ended; starting it again");
-        match Server::start_or_adopt(&layout).await {
+        match start(&place).await {
             Ok(started) => {
+                let pid = started.pid();
                 *held = Some(started);
+                drop(held);
+                told.send_replace(Some(Ok(())));
                 retry = FIRST_RETRY;
+                server::ended(pid).await;
+                held = server.lock().await;
+                // Else it was stopped.
+                let Some(mut dead) = held.take() else { return };
+                told.send_replace(None);
+                dead.reap().await;
+                tracing::warn!("PostgreSQL ended; starting it again");
             }
             Err(error) => {
-                tracing::error!(cause = chain(&error), "PostgreSQL does not start again");
                 drop(held);
+                let error = Arc::new(error);
+                repeats::say!(error, "", { cause = chain(&error) }, "PostgreSQL does not start");
+                told.send_replace(Some(Err(error)));
                 tokio::time::sleep(retry).await;
                 retry = (retry * 2).min(LAST_RETRY);
+                held = server.lock().await;
             }
         }
     }
+}
+
+async fn start(place: &Place) -> Result<Server, Error> {
+    let layout = Layout::find(place)?;
+    install::prepare(&layout).await?;
+    Server::start_or_adopt(&layout).await
 }
 
 #[cfg(test)]
@@ -259,7 +337,7 @@ mod tests {
     async fn a_long_state_folder_is_refused_with_its_socket_path() {
         let long = std::env::temp_dir().join("x".repeat(100));
         let error = Cluster::start(&long, None, &Tasks::new()).await.err().unwrap();
-        assert!(matches!(error, Error::SocketPath(_)), "{error}");
+        assert!(matches!(*error, Error::SocketPath(_)), "{error}");
     }
 
     fn read_pid(state: &Path) -> i32 {

@@ -24,7 +24,7 @@ use super::{
 use crate::{
     access::Caller,
     outcome::{Kind, Refusal},
-    recordings::{FragmentIndex, RunId, StoredSegment},
+    recordings::{FragmentIndex, Place, RunId, StoredSegment},
     repeats,
 };
 
@@ -82,8 +82,12 @@ pub(super) async fn segment(
     if !covered(caller, &segment, &fragments, &part) {
         return Err(beyond_grant());
     }
-    if !segment.local {
-        return Err(Refusal::new(Kind::Unavailable, "this footage is in a storage that is not connected"));
+    match segment.place {
+        Place::Local => {}
+        Place::Missing => return Err(Refusal::new(Kind::NotFound, "this footage's file is missing")),
+        Place::Elsewhere => {
+            return Err(Refusal::new(Kind::Unavailable, "this footage is in a storage that is not connected"));
+        }
     }
     let path = hls.deps.root.join(segment.path());
     let cache = if segment.closed { FINAL } else { GROWING };

@@ -45,6 +45,9 @@ impl Chosen {
     }
 }
 
+/// Files that are here, and rows of those that are in a folder that is not.
+const DELETABLE: &str = "(s.location = 'local' OR s.location LIKE 'folder:%')";
+
 /// What a deletion has left.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Deletable {
@@ -72,21 +75,21 @@ impl Store {
         let chosen = Chosen::of(what);
         let sql = format!(
             "SELECT count(*), coalesce(sum(s.size_bytes), 0)::bigint FROM segments s
-             WHERE {} AND s.closed AND s.location = 'local' AND NOT {PINNED}",
+             WHERE {} AND s.closed AND {DELETABLE} AND NOT {PINNED}",
             chosen.sql
         );
         let row = self.client().await?.query_one(&sql, &chosen.parameters()).await?;
         Ok(Deletable { segments: super::unsigned(row.try_get(0)?), bytes: super::unsigned(row.try_get(1)?) })
     }
 
-    /// The oldest segments of a deletion, so many at most: the closed, local ones that no pin holds.
+    /// The oldest segments of a deletion, so many at most: the closed ones that no pin holds.
     ///
     /// # Errors
     /// When the database is away.
     pub async fn deletable(&self, what: &Deletion, most: u32) -> Result<Vec<i64>, Error> {
         let chosen = Chosen::of(what);
         let sql = format!(
-            "SELECT s.id FROM segments s WHERE {} AND s.closed AND s.location = 'local' AND NOT {PINNED}
+            "SELECT s.id FROM segments s WHERE {} AND s.closed AND {DELETABLE} AND NOT {PINNED}
              ORDER BY s.started_at LIMIT {most}",
             chosen.sql
         );

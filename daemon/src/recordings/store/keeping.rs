@@ -54,7 +54,7 @@ impl Store {
     }
 
     /// Removes the rows of segments whose files are gone, and with them every ended run that has no segment left.
-    /// Where such a run was, a gap says that it was deleted.
+    /// Where such a run was, a gap says that it was deleted. A row that a pin holds stays, and says that its file is missing.
     ///
     /// # Errors
     /// When the database is away; then nothing was removed.
@@ -62,7 +62,15 @@ impl Store {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
         let runs = lock_runs(&transaction, ids).await?;
-        let removed = remove(&transaction, ids, &runs).await?;
+        let keep =
+            format!("UPDATE segments s SET location = 'missing' WHERE s.id = ANY($1) AND {PINNED} RETURNING s.id");
+        let kept = transaction.query(&keep, &[&ids]).await?;
+        let kept: Vec<i64> = kept.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
+        if !kept.is_empty() {
+            tracing::error!(segments = kept.len(), "files of pinned recordings are missing; their rows stay");
+        }
+        let gone: Vec<i64> = ids.iter().copied().filter(|id| !kept.contains(id)).collect();
+        let removed = remove(&transaction, &gone, &runs).await?;
         transaction.commit().await?;
         Ok(removed)
     }

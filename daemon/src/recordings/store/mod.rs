@@ -1,12 +1,15 @@
-//! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`keeping`] for retention and
-//! deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and
+//! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`folder`] for where it is, [`keeping`]
+//! for retention and deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and
 //! manual recording.
 
 mod deletion;
+mod folder;
 mod keeping;
 mod pins;
 mod reading;
 mod recording;
+
+use std::sync::{Arc, atomic::AtomicBool};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
@@ -15,6 +18,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 pub use deletion::Deletable;
+pub use folder::Elsewhere;
 pub use keeping::RemovedRun;
 pub use pins::PinError;
 pub use reading::{Played, Position, RunSummary, Stamp};
@@ -31,6 +35,8 @@ const LONGEST_SEGMENT: jiff::SignedDuration = jiff::SignedDuration::from_mins(10
 #[derive(Clone)]
 pub struct Store {
     db: Db,
+    /// Whether it is not known of which folder rows speak.
+    is_unbound: Arc<AtomicBool>,
 }
 
 /// A segment's row without its fragments.
@@ -56,13 +62,39 @@ pub struct StoredSegment {
     pub fragments: u32,
     /// Whether it is complete.
     pub closed: bool,
-    /// Whether the file is below the recordings root, and not in another storage.
-    pub local: bool,
+    /// Where the file is.
+    pub place: Place,
     /// Whether its deletion has begun.
     pub deleting: bool,
 }
 
+/// Where a segment's file is. The names are kept in rows: a contract.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Place {
+    /// Below the recordings root.
+    Local,
+    /// It should be, and is not; a pin keeps its row.
+    Missing,
+    /// In a folder or a storage that is not there now.
+    Elsewhere,
+}
+
+impl Place {
+    fn of(location: &str) -> Self {
+        match location {
+            "local" => Self::Local,
+            "missing" => Self::Missing,
+            _ => Self::Elsewhere,
+        }
+    }
+}
+
 impl StoredSegment {
+    /// Whether the file is below the recordings root.
+    pub fn is_local(&self) -> bool {
+        self.place == Place::Local
+    }
+
     /// The file below the run's folder.
     pub fn file_name(&self) -> String {
         format!("{}.m4s", self.started_at.as_microsecond())
@@ -77,7 +109,7 @@ impl StoredSegment {
 impl Store {
     /// A store on a database.
     pub fn new(db: Db) -> Self {
-        Self { db }
+        Self { db, is_unbound: Arc::default() }
     }
 
     /// What happens to the database, for whoever has to write down what it missed.
@@ -108,7 +140,7 @@ fn stored_segment(row: &Row) -> Result<StoredSegment, Error> {
         size_bytes: unsigned(row.try_get("size_bytes")?),
         fragments: u32::try_from(row.try_get::<_, i32>("fragments")?).unwrap_or_default(),
         closed: row.try_get("closed")?,
-        local: row.try_get::<_, &str>("location")? == "local",
+        place: Place::of(row.try_get("location")?),
         deleting: row.try_get::<_, Option<Timestamp>>("deleting_since")?.is_some(),
     })
 }

@@ -20,6 +20,7 @@ impl Store {
     /// # Errors
     /// When the database is away, the camera is gone, or another run has the same ordinal.
     pub async fn insert_run(&self, run: &Run) -> Result<(), Error> {
+        self.expect_folder()?;
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
@@ -75,6 +76,7 @@ impl Store {
     /// # Errors
     /// When the database is away, or the run has no row.
     pub async fn upsert_segment(&self, segment: &Segment) -> Result<(), Error> {
+        self.expect_folder()?;
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
@@ -84,7 +86,7 @@ impl Store {
                  ON CONFLICT (run_id, started_at) DO UPDATE
                  SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes,
                      fragments = excluded.fragments, fragment_index = excluded.fragment_index,
-                     closed = excluded.closed
+                     closed = excluded.closed, location = 'local'
                  WHERE excluded.closed OR NOT segments.closed",
             )
             .await?;

@@ -29,7 +29,7 @@ async fn a_run_is_written_down_as_it_goes_and_counts_go_on_behind_it() {
     store.upsert_segment(&open).await.unwrap();
     assert_eq!(store.run(first.id).await.unwrap(), Some(ended(first.clone(), 4, EndReason::SizeChanged)));
     let known = store.segments_known(first.id).await.unwrap();
-    assert!(known[0].closed && known[0].local && !known[0].deleting, "a closed segment stays closed");
+    assert!(known[0].closed && known[0].is_local() && !known[0].deleting, "a closed segment stays closed");
     assert_eq!((known[0].fragments, known[0].size_bytes), (2, 2000), "and keeps its fragments");
     assert_eq!(known[0].path(), format!("{}/{}", first.folder(), open.file_name()));
     assert!(store.open_runs().await.unwrap().is_empty());

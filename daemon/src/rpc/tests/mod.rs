@@ -17,7 +17,7 @@ use super::{Config, router};
 use crate::{
     access::{self, Access, Accounts, PeerAddress, PeerCredentials, Service},
     clock::Clock,
-    db::{self, Db},
+    db::{self, Cache, Db},
     events::Events,
     secrets::HubKey,
     tasks::Tasks,
@@ -45,8 +45,10 @@ impl Bench {
         crate::testing::prepare_cluster(folder.path());
         let (tasks, clock) = (Tasks::new(), Clock::new());
         let db = Db::start(&db::Config::default(), folder.path(), Events::new(clock.clone()), &tasks).await.unwrap();
-        let access = Access::new(&HubKey::load_or_create(folder.path()).unwrap(), clock);
-        let accounts = Accounts::start(&access::Config::default(), access.clone(), db.clone(), &tasks).await;
+        let key = HubKey::load_or_create(folder.path()).unwrap();
+        let access = Access::new(&key, clock);
+        let kept = (db.clone(), Cache::new(folder.path(), key));
+        let accounts = Accounts::start(&access::Config::default(), access.clone(), kept, &tasks).await;
         let service = Service::new(accounts, || vec!["http://localhost:8080".to_owned()]);
         let (_, health) = tonic_health::server::health_reporter();
         let routes = Routes::new(AccessServiceServer::new(service)).add_service(health);

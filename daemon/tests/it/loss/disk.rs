@@ -20,12 +20,12 @@ use super::{Hanging, Heard, NEAR, Watched, check_run, faults};
 use crate::support::{Clients, Daemon, Habits, Home, get, get_with, signal, until};
 
 /// A mount namespace, as long as a process sleeps in it.
-struct Mounts {
+pub(super) struct Mounts {
     holder: Child,
 }
 
 impl Mounts {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private"]);
         if !geteuid().is_root() {
@@ -55,7 +55,7 @@ impl Mounts {
     }
 
     /// And as whoever runs the test.
-    fn for_the_hub(&self) -> Vec<String> {
+    pub(super) fn for_the_hub(&self) -> Vec<String> {
         let mut words = self.entered();
         if !geteuid().is_root() {
             let (user, group) = (geteuid().as_raw(), getegid().as_raw());
@@ -65,14 +65,14 @@ impl Mounts {
         words
     }
 
-    fn run(&self, words: &[&str]) {
+    pub(super) fn run(&self, words: &[&str]) {
         let entered = self.entered();
         let output = Command::new(&entered[0]).args(&entered[1..]).args(words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A path as it is seen in there.
-    fn inside(&self, path: &Path) -> PathBuf {
+    pub(super) fn inside(&self, path: &Path) -> PathBuf {
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(path.strip_prefix("/").unwrap())
     }
 }

@@ -1,5 +1,6 @@
 //! What is lost when something dies, hangs or fills up, with real processes: never more than was promised.
 
+mod absent;
 mod database;
 mod disk;
 mod drift;

@@ -30,8 +30,13 @@ impl Server {
 
     /// Kills it so that it cannot be started again. Its sessions too: they would answer a little longer.
     pub(crate) fn take_away(&self) {
-        fs::rename(self.programs.join("postgres"), self.programs.join("gone")).unwrap();
+        self.take_away_programs();
         server_processes(&self.state).into_iter().for_each(|pid| signal(pid, Signal::KILL));
+    }
+
+    /// So that it cannot be started.
+    pub(crate) fn take_away_programs(&self) {
+        fs::rename(self.programs.join("postgres"), self.programs.join("gone")).unwrap();
     }
 
     pub(crate) fn bring_back(&self) {

@@ -1,0 +1,156 @@
+//! What a hub must know to work without its database, kept beside it: rows of mirrors, sealed with the hub's key, a file
+//! each in `<state>/cache`.
+//!
+//! It is read when a hub starts and the database does not answer. It says what rows said last, so whoever lost their
+//! access must lose it here too: what can't be replaced is removed.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    os::unix::fs::DirBuilderExt as _,
+    path::{Path, PathBuf},
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use crate::{files, repeats, secrets::HubKey};
+
+/// The cache; clones share it.
+#[derive(Clone)]
+pub struct Cache(Arc<Inner>);
+
+struct Inner {
+    folder: PathBuf,
+    key: HubKey,
+    /// What was written last by each name, so that nothing is written twice.
+    written: Mutex<HashMap<&'static str, blake3::Hash>>,
+}
+
+impl Cache {
+    /// The cache of a state folder. Nothing is touched yet.
+    pub fn new(state: &Path, key: HubKey) -> Self {
+        Self(Arc::new(Inner { folder: state.join("cache"), key, written: Mutex::default() }))
+    }
+
+    /// Whether anything was ever kept here: the hub has worked with its database before.
+    pub fn is_there(&self) -> bool {
+        fs::read_dir(&self.0.folder).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Keeps what rows say now. What fails is logged.
+    pub(crate) async fn keep<T: Serialize + ?Sized>(&self, name: &'static str, rows: &T) {
+        let text = match serde_json::to_vec(rows) {
+            Ok(text) => text,
+            Err(error) => return tracing::error!(%error, rows = name, "rows cannot be remembered"),
+        };
+        let cache = self.clone();
+        // It was spawned here, so that it is not cancelled half done.
+        let kept = tokio::task::spawn_blocking(move || cache.replace(name, &text)).await;
+        if let Err(error) = kept.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+            repeats::say!(warn, name, { rows = name, %error }, "rows cannot be remembered for a start without the database");
+        }
+    }
+
+    fn replace(&self, name: &'static str, text: &[u8]) -> io::Result<()> {
+        let hash = blake3::hash(text);
+        // Held while it is written: one after the other.
+        let mut written = self.0.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if written.get(name) == Some(&hash) {
+            return Ok(());
+        }
+        let replaced = self.write(name, text);
+        match replaced {
+            Ok(()) => written.insert(name, hash),
+            Err(_) => {
+                let _ = files::remove(&self.path(name));
+                written.remove(name)
+            }
+        };
+        replaced
+    }
+
+    fn write(&self, name: &str, text: &[u8]) -> io::Result<()> {
+        fs::DirBuilder::new().recursive(true).mode(0o700).create(&self.0.folder)?;
+        let sealed = self.0.key.seal(owner(name).as_bytes(), text).map_err(io::Error::other)?;
+        files::replace(&self.path(name), files::SECRET, &sealed)
+    }
+
+    /// What rows said last; `None` when that is not known or can't be read.
+    pub(crate) async fn recall<T: DeserializeOwned>(&self, name: &'static str) -> Option<T> {
+        let cache = self.clone();
+        let read = tokio::task::spawn_blocking(move || cache.read(name)).await;
+        let text = read.unwrap_or_else(|panic| Err(io::Error::other(panic)));
+        let rows = text.and_then(|text| text.map(|text| serde_json::from_slice(&text)).transpose().map_err(Into::into));
+        rows.unwrap_or_else(|error| {
+            tracing::warn!(%error, rows = name, path = %self.path(name).display(), "what was remembered of rows cannot be read");
+            None
+        })
+    }
+
+    fn read(&self, name: &str) -> io::Result<Option<Vec<u8>>> {
+        let Some(sealed) = files::read(&self.path(name))? else { return Ok(None) };
+        self.0.key.open(owner(name).as_bytes(), &sealed).map(Some).map_err(io::Error::other)
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.folder.join(name)
+    }
+}
+
+/// What each is sealed for: one can't be put in the place of another.
+fn owner(name: &str) -> String {
+    format!("cache/{name}")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    fn cache(state: &Path) -> Cache {
+        Cache::new(state, HubKey::load_or_create(state).unwrap())
+    }
+
+    #[tokio::test]
+    async fn what_rows_said_comes_back_and_stays_secret() {
+        let state = tempfile::tempdir().unwrap();
+        let before = cache(state.path());
+        assert!(!before.is_there());
+        assert_eq!(before.recall::<Vec<String>>("cameras").await, None);
+        before.keep("cameras", &["fridge", "secret-key"]).await;
+        let after = cache(state.path());
+        assert!(after.is_there());
+        assert_eq!(after.recall::<Vec<String>>("cameras").await.unwrap(), ["fridge", "secret-key"]);
+        let file = state.path().join("cache/cameras");
+        let bytes = fs::read(&file).unwrap();
+        assert!(!bytes.windows(10).any(|window| window == b"secret-key"));
+        assert_eq!(fs::metadata(&file).unwrap().permissions().mode() & 0o777, files::SECRET);
+    }
+
+    #[tokio::test]
+    async fn what_is_damaged_or_in_anothers_place_says_nothing() {
+        let state = tempfile::tempdir().unwrap();
+        let cache = cache(state.path());
+        cache.keep("cameras", "x").await;
+        fs::copy(state.path().join("cache/cameras"), state.path().join("cache/access")).unwrap();
+        assert_eq!(cache.recall::<String>("access").await, None);
+        fs::write(state.path().join("cache/cameras"), "x").unwrap();
+        assert_eq!(cache.recall::<String>("cameras").await, None);
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_replaced_is_removed() {
+        let state = tempfile::tempdir().unwrap();
+        let cache = cache(state.path());
+        cache.keep("access", "two sessions").await;
+        // In the way of the new file.
+        fs::create_dir(state.path().join("cache/access.part")).unwrap();
+        cache.keep("access", "one session").await;
+        assert!(!state.path().join("cache/access").exists());
+        fs::remove_dir(state.path().join("cache/access.part")).unwrap();
+        cache.keep("access", "one session").await;
+        assert_eq!(cache.recall::<String>("access").await.unwrap(), "one session");
+    }
+}
