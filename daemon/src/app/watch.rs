@@ -106,7 +106,7 @@ pub(super) fn measure(shared: &Shared, built: &Built, parts: Parts) -> Arc<dyn F
         }
         gauge!("larder_tasks", "group" => "recorder").set(number(status.tasks));
         gauge!("larder_recorder_rows_pending").set(number(status.rows_pending));
-        gauge!("larder_recordings_bytes").set(bytes(status.recordings_bytes));
+        gauge!("larder_recordings_bytes").set(bytes(status.taken.recordings_bytes));
         gauge!("larder_disk_free_bytes").set(bytes(status.space.free_bytes));
         gauge!("larder_disk_size_bytes").set(bytes(status.space.total_bytes));
         gauge!("larder_disk_floor_bytes").set(bytes(status.floor_bytes));

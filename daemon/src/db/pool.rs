@@ -1,7 +1,7 @@
 //! The pool of connections, and what the hub hears of the database.
 
 use std::{
-    path::Path,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -10,6 +10,7 @@ use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
 use thiserror::Error;
 use tokio::sync::{broadcast, watch};
+use tokio_postgres::error::SqlState;
 use tokio_postgres_rustls::MakeRustlsConnect;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -189,6 +190,11 @@ impl Error {
             Self::Broken { .. } => true,
         }
     }
+
+    /// Whether the server's disk is full.
+    pub fn is_disk_full(&self) -> bool {
+        matches!(self, Self::Statement(error) if error.code() == Some(&SqlState::DISK_FULL))
+    }
 }
 
 impl From<tokio_postgres::Error> for Error {
@@ -355,6 +361,11 @@ impl Db {
         // Why the hub's own does not start says more than that nobody answers.
         let failure = self.cluster.as_ref().and_then(|cluster| cluster.failure());
         Some(failure.map_or(told, |error| Trouble::new("not_started", chain(&error))))
+    }
+
+    /// The folder of the hub's own cluster; `None` when the server is another's.
+    pub fn folder(&self) -> Option<PathBuf> {
+        self.cluster.as_ref().map(|cluster| cluster.folder().to_owned())
     }
 
     /// How the pool's connections are used.

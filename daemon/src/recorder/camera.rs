@@ -13,7 +13,7 @@ use super::{
     collect::blocking,
     gaps::OpenGap,
     ordinals::Ordinals,
-    recover,
+    pins, recover,
     run::{self, Ended, Order},
     shared::Shared,
     wish::Wish,
@@ -141,6 +141,8 @@ impl CameraTask {
                 }
             }
         };
+        // Until they are known, what is recorded counts as pinned; the sweep comes to know them, too.
+        let _ = timeout(ASK_ROWS, pins::load(&self.shared, self.camera)).await;
         let rows = timeout(ASK_ROWS, self.shared.store.next_ordinals(self.camera)).await;
         let rows = rows.ok().and_then(Result::ok).unwrap_or_default();
         let known_rows = Ordinals { next_run: rows.run, next_sequence: rows.sequence };

@@ -175,8 +175,12 @@ impl Collector {
         // Looked at seconds ago; since then its disk may have been unmounted, and this would make folders.
         self.shared.check_folder().await.map_err(Failure::Away)?;
         self.shared.run_begins(self.run.id);
-        let (root, run) = (self.shared.root.clone(), self.run.clone());
-        let made = self.disk.during(blocking(move || Writer::create(&root, run, &init))).await;
+        let (shared, run) = (Arc::clone(&self.shared), self.run.clone());
+        let making = blocking(move || {
+            let pins = || shared.pins.of_run(run.camera, run.started_at);
+            Writer::create(&shared.root, run.clone(), &init, pins)
+        });
+        let made = self.disk.during(making).await;
         if made.is_err() {
             self.shared.run_over(self.run.id);
         }

@@ -11,34 +11,27 @@
 use std::{
     fs::{File, OpenOptions},
     io::Write,
+    ops::Range,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use jiff::Timestamp;
-use larder_proto::wire::CameraId;
-use serde::{Deserialize, Serialize};
 use thiserror::Error;
-use uuid::Uuid;
 
 use super::{
     disk::{self, DiskError},
     fragments::{Init, Piece},
+    run_file::{self, RUN_FILE},
 };
-use crate::{
-    clock::from_us,
-    recordings::{EndReason, FragmentIndex, Run, RunId, Segment},
-};
+use crate::recordings::{EndReason, FragmentIndex, Run, Segment};
 
 /// The init section's file.
 pub(super) const INIT_FILE: &str = "init.mp4";
-/// The run's own description.
-pub(super) const RUN_FILE: &str = "run.json";
 /// What a segment's file ends in.
 pub(super) const SEGMENT_SUFFIX: &str = ".m4s";
 /// A segment is closed by the first fragment that starts this long after it.
 const SEGMENT: Duration = Duration::from_secs(60);
-const VERSION: u32 = 1;
 
 /// Why a fragment was not committed.
 #[derive(Debug, Error)]
@@ -54,70 +47,6 @@ pub(super) enum CommitError {
         /// Counted from 0.
         expected: u32,
     },
-}
-
-/// What `run.json` holds.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
-pub(super) struct RunFile {
-    version: u32,
-    id: Uuid,
-    camera: Uuid,
-    ordinal: i64,
-    first_sequence: i64,
-    started_at_us: i64,
-    width: u16,
-    height: u16,
-    codec: String,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    ended_at_us: Option<i64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    end_reason: Option<String>,
-}
-
-impl From<&Run> for RunFile {
-    fn from(run: &Run) -> Self {
-        Self {
-            version: VERSION,
-            id: run.id.0,
-            camera: run.camera.0,
-            ordinal: run.ordinal,
-            first_sequence: run.first_sequence,
-            started_at_us: run.started_at.as_microsecond(),
-            width: run.size.0,
-            height: run.size.1,
-            codec: run.codec.clone(),
-            ended_at_us: run.ended_at.map(Timestamp::as_microsecond),
-            end_reason: run.end_reason.map(|reason| reason.name().to_owned()),
-        }
-    }
-}
-
-impl RunFile {
-    /// The run; `None` for a version or a reason that is not known.
-    pub(super) fn run(self) -> Option<Run> {
-        let end_reason = match &self.end_reason {
-            Some(name) => Some(EndReason::from_name(name)?),
-            None => None,
-        };
-        (self.version == VERSION).then(|| Run {
-            id: RunId(self.id),
-            camera: CameraId(self.camera),
-            ordinal: self.ordinal,
-            first_sequence: self.first_sequence,
-            started_at: from_us(self.started_at_us),
-            ended_at: self.ended_at_us.map(from_us),
-            end_reason,
-            size: (self.width, self.height),
-            codec: self.codec,
-        })
-    }
-}
-
-/// Writes `run.json` into the run's folder.
-pub(super) fn keep_run(folder: &Path, run: &Run) -> Result<(), DiskError> {
-    let path = folder.join(RUN_FILE);
-    let bytes = serde_json::to_vec_pretty(&RunFile::from(run)).map_err(|error| DiskError::file(&path)(error.into()))?;
-    disk::replace(&path, &bytes)
 }
 
 /// What one commit did.
@@ -151,14 +80,20 @@ struct OpenSegment {
 }
 
 impl Writer {
-    /// Makes the run's folder with `init.mp4` and `run.json` and syncs all of it.
+    /// Makes the run's folder with `init.mp4` and `run.json` and syncs all of it. `pins` are the camera's that may reach
+    /// into the run, as far as they are known.
     ///
     /// # Errors
     /// When the disk would not.
-    pub(super) fn create(root: &Path, run: Run, init: &Init) -> Result<Self, DiskError> {
+    pub(super) fn create(
+        root: &Path,
+        run: Run,
+        init: &Init,
+        pins: impl FnOnce() -> Option<Vec<Range<Timestamp>>>,
+    ) -> Result<Self, DiskError> {
         let folder = disk::make_folders(root, &run.folder())?;
         disk::replace(&folder.join(INIT_FILE), &init.bytes)?;
-        keep_run(&folder, &run)?;
+        run_file::create(&folder, &run, pins)?;
         Ok(Self { run, folder, open: None, fragments: 0, end: Duration::ZERO })
     }
 
@@ -228,7 +163,7 @@ impl Writer {
         self.run.ended_at = Some(self.ends_at());
         self.run.end_reason = Some(reason);
         let closed = self.close_segment();
-        keep_run(&self.folder, &self.run)?;
+        run_file::keep(&self.folder, &self.run)?;
         closed
     }
 
@@ -276,9 +211,11 @@ pub(super) fn remove_run(folder: &Path) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
+    use larder_proto::wire::CameraId;
+    use uuid::Uuid;
 
     use super::*;
-    use crate::recorder::made;
+    use crate::{clock::from_us, recorder::made, recordings::RunId};
 
     fn init() -> Init {
         Init { bytes: made::init().into(), size: (640, 480), codec: "avc1.42C01E".into() }
@@ -315,7 +252,7 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let run = run();
         let folder = root.path().join(run.folder());
-        let mut writer = Writer::create(root.path(), run.clone(), &init()).unwrap();
+        let mut writer = Writer::create(root.path(), run.clone(), &init(), || None).unwrap();
         let mut segments = Vec::new();
         for number in 0..61 {
             let piece = piece(number, number * 2000);
@@ -333,8 +270,8 @@ mod tests {
             let length = std::fs::metadata(folder.join(segment.file_name())).unwrap().len();
             assert_eq!(length, segment.fragments.size_bytes());
         }
-        let file: RunFile = serde_json::from_slice(&std::fs::read(folder.join(RUN_FILE)).unwrap()).unwrap();
-        let kept = file.run().unwrap();
+        let (kept, notes) = run_file::read(&folder).unwrap().unwrap();
+        assert_eq!(notes.pins, None);
         assert_eq!(kept, *writer.run());
         assert_eq!(kept.ended_at, Some(run.started_at + Duration::from_secs(122)));
         assert_eq!(kept.end_reason, Some(EndReason::Stopped));
@@ -344,7 +281,7 @@ mod tests {
     fn a_run_without_a_fragment_leaves_nothing() {
         let root = tempfile::tempdir().unwrap();
         let run = run();
-        let mut writer = Writer::create(root.path(), run.clone(), &init()).unwrap();
+        let mut writer = Writer::create(root.path(), run.clone(), &init(), || None).unwrap();
         assert_eq!(writer.end(EndReason::EncoderFailed).unwrap(), None);
         assert!(!root.path().join(run.folder()).parent().unwrap().exists());
     }
@@ -352,7 +289,7 @@ mod tests {
     #[test]
     fn a_fragment_out_of_turn_is_refused() {
         let root = tempfile::tempdir().unwrap();
-        let mut writer = Writer::create(root.path(), run(), &init()).unwrap();
+        let mut writer = Writer::create(root.path(), run(), &init(), || None).unwrap();
         let error = writer.commit(&piece(1, 0), Duration::from_secs(2)).unwrap_err();
         assert_eq!(error.to_string(), "fragment 1 came where 0 was due");
     }

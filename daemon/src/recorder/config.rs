@@ -1,11 +1,13 @@
 //! What can be set about recording.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use serde::Deserialize;
 
 /// Key frames come every two seconds; CRF outside this is either lossless or mud.
 const CRF: std::ops::RangeInclusive<u8> = 10..=45;
+/// A year.
+const MOST_KEEP_HOURS: u32 = 8784;
 
 /// The table `[recordings]`.
 #[derive(Clone, Debug, Deserialize)]
@@ -25,6 +27,9 @@ pub struct Config {
     pub kilobits_per_second: u32,
     /// MiB that stay free on the recordings' file system: older recordings go first, then recording stops.
     pub free_mib: u64,
+    /// Hours of each camera that are not deleted to make room: its newest. All cameras together keep no more by it than
+    /// half of what fits on the disk. Limits of age and size, and people, delete them all the same.
+    pub keep_hours: u32,
 }
 
 impl Default for Config {
@@ -37,6 +42,7 @@ impl Default for Config {
             crf: 28,
             kilobits_per_second: 1500,
             free_mib: 1024,
+            keep_hours: 24,
         }
     }
 }
@@ -52,6 +58,9 @@ impl Config {
             let set = self.kilobits_per_second;
             complaints.push(format!("recordings.kilobits_per_second is {set}, must be 100 to 50000"));
         }
+        if self.keep_hours > MOST_KEEP_HOURS {
+            complaints.push(format!("recordings.keep_hours is {}, must be 0 to {MOST_KEEP_HOURS}", self.keep_hours));
+        }
         if self.ffmpeg.as_os_str().is_empty() {
             complaints.push("recordings.ffmpeg is empty".to_owned());
         }
@@ -64,6 +73,11 @@ impl Config {
     /// Bytes that stay free.
     pub fn floor_bytes(&self) -> u64 {
         self.free_mib.saturating_mul(1 << 20)
+    }
+
+    /// How much of each camera's newest time is not deleted to make room.
+    pub fn keep(&self) -> Duration {
+        Duration::from_hours(self.keep_hours.into())
     }
 }
 
@@ -110,10 +124,12 @@ mod tests {
     #[test]
     fn the_defaults_are_right_and_complaints_name_their_key() {
         assert_eq!(Config::default().check(), Vec::<String>::new());
-        let config: Config = toml::from_str("crf = 60\nfolder = 'here'\nencoder = 'h264_v4l2m2m'").unwrap();
+        let config: Config =
+            toml::from_str("crf = 60\nkeep_hours = 9000\nfolder = 'here'\nencoder = 'h264_v4l2m2m'").unwrap();
         let complaints = config.check();
         assert!(complaints[0].starts_with("recordings.crf is 60"), "{complaints:?}");
-        assert!(complaints[1].starts_with("recordings.folder"), "{complaints:?}");
+        assert_eq!(complaints[1], "recordings.keep_hours is 9000, must be 0 to 8784");
+        assert!(complaints[2].starts_with("recordings.folder"), "{complaints:?}");
         assert!(toml::from_str::<Config>("crv = 3").is_err());
     }
 }

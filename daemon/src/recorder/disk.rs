@@ -95,6 +95,8 @@ pub struct Space {
     pub total_bytes: u64,
     /// What an ordinary user may still take.
     pub free_bytes: u64,
+    /// What is taken; together with what is free it is less than all where some is reserved for root.
+    pub used_bytes: u64,
 }
 
 impl Space {
@@ -110,7 +112,11 @@ pub(super) type Probe = Box<dyn Fn(&Path) -> io::Result<Space> + Send + Sync>;
 /// How full the file system of `path` is.
 pub(super) fn space(path: &Path) -> io::Result<Space> {
     let stat = rustix::fs::statvfs(path)?;
-    Ok(Space { total_bytes: stat.f_blocks * stat.f_frsize, free_bytes: stat.f_bavail * stat.f_frsize })
+    Ok(Space {
+        total_bytes: stat.f_blocks * stat.f_frsize,
+        free_bytes: stat.f_bavail * stat.f_frsize,
+        used_bytes: stat.f_blocks.saturating_sub(stat.f_bfree) * stat.f_frsize,
+    })
 }
 
 #[cfg(test)]

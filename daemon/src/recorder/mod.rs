@@ -7,6 +7,7 @@
 //! One task a camera, one that looks after the folder ([`upkeep`]), one that writes rows. Files are the truth:
 //! recording goes on while the database is away, and the sweep writes down what it missed.
 
+mod by_files;
 mod camera;
 mod collect;
 mod commit;
@@ -23,23 +24,30 @@ mod marker;
 mod matroska;
 mod mp4;
 mod ordinals;
+mod others;
 mod pace;
+mod pins;
 mod recover;
 mod retention;
+mod room;
 mod rows;
 mod run;
+mod run_file;
 mod shared;
 mod sweep;
+mod taken;
 mod upkeep;
 mod wish;
 
 use std::{
     collections::{HashMap, HashSet},
+    ops::Range,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
+use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error;
 use tokio::{
@@ -51,17 +59,19 @@ use uuid::Uuid;
 
 pub use config::{Config, Encoder, Preset};
 pub use disk::{DiskError, Space};
+pub use pins::PinFailed;
 pub use retention::{DeleteError, Deleted};
+pub use taken::Taken;
 pub use wish::{Mode, Wanted};
 
 use crate::{
     clock::Clock,
-    db::jobs::Failed,
+    db::{self, jobs::Failed},
     events::Events,
     hub::Hub,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Elsewhere, Store},
+    recordings::{Commands, Elsewhere, Pin, Store},
     tasks::Tasks,
 };
 use camera::{CameraTask, State};
@@ -144,6 +154,15 @@ impl From<DeleteError> for Refusal {
     }
 }
 
+impl From<PinFailed> for Refusal {
+    fn from(error: PinFailed) -> Self {
+        match error {
+            PinFailed::Row(error) => error.into(),
+            PinFailed::Disk(_) | PinFailed::Away(_) => Self::new(Kind::Unavailable, chain(&error)),
+        }
+    }
+}
+
 /// How the recorder is doing.
 #[derive(Clone, Debug)]
 pub struct Status {
@@ -155,8 +174,8 @@ pub struct Status {
     pub space: Space,
     /// Bytes that stay free; below, recording stops.
     pub floor_bytes: u64,
-    /// Bytes of all recordings, counted once a minute.
-    pub recordings_bytes: u64,
+    /// Who takes it; recordings are counted once a minute.
+    pub taken: Taken,
     /// Bytes that are recorded a day, by the last one; absent in the first ten minutes.
     pub bytes_per_day: Option<u64>,
     /// Cameras that are being recorded.
@@ -202,6 +221,7 @@ impl Recorder {
     fn start_with(config: &Config, deps: Deps, probe: disk::Probe) -> Self {
         let (rows, writer) = rows::Rows::new(deps.recordings.clone());
         let missed = rows.missed();
+        let floor = retention::Floor::new(config.keep());
         let shared = Shared::new(Ingredients {
             settings: ffmpeg::Settings::new(config),
             root: deps.root,
@@ -230,6 +250,7 @@ impl Recorder {
             })),
             missed,
             bound: None,
+            floor,
         };
         shared.store.unbind_folder();
         shared.tasks.spawn_until_stop(upkeep.run());
@@ -336,6 +357,28 @@ impl Recorder {
         deleting.await.map_err(lost)?
     }
 
+    /// Keeps a range from being deleted, with the database and without. A call that is dropped is carried out all the
+    /// same.
+    ///
+    /// # Errors
+    /// When it can't be written beside the recordings or in a row; then nothing is pinned.
+    pub async fn pin(&self, camera: CameraId, range: Range<Timestamp>, note: &str) -> Result<Pin, PinFailed> {
+        let (shared, note) = (Arc::clone(&self.0.shared), note.to_owned());
+        let pinning = self.0.shared.tasks.spawn(async move { pins::pin(&shared, camera, range, &note).await });
+        let lost = |error| DiskError::folder(&self.0.shared.root)(std::io::Error::other(error));
+        pinning.await.map_err(lost)?
+    }
+
+    /// Takes a pin away; `false` when there is none. A call that is dropped is carried out all the same.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn unpin(&self, id: Uuid) -> Result<bool, db::Error> {
+        let shared = Arc::clone(&self.0.shared);
+        let unpinning = self.0.shared.tasks.spawn(async move { pins::unpin(&shared, id).await });
+        unpinning.await.unwrap_or_else(|error| Err(db::Error::Unavailable(error.into())))
+    }
+
     /// Stops recording a camera and deletes all its files; its rows go with the camera's. Once that is
     /// [confirmed](Removal::confirm), it is not recorded again as long as it is wanted without a break.
     ///
@@ -387,7 +430,11 @@ impl Recorder {
     pub fn status(&self) -> Status {
         let shared = &self.0.shared;
         let root = shared.root.display();
-        let full = || Trouble::new("disk_full", format!("the disk is full: make room on {root} or take pins away"));
+        let taken = shared.taken();
+        let full = || {
+            let to_do = format!("make room on {root}, delete recordings or take pins away");
+            Trouble::new("disk_full", format!("the disk is full ({taken}): {to_do}"))
+        };
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
         Status {
@@ -395,7 +442,7 @@ impl Recorder {
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
-            recordings_bytes: shared.recordings_bytes(),
+            taken,
             bytes_per_day: shared.bytes_per_day(),
             recording: self.cameras().tasks.values().filter(|handle| handle.state.borrow().recording).count(),
             rows_pending: shared.rows.pending(),
@@ -465,6 +512,14 @@ impl Commands for Recorder {
 
     async fn stop(&self, camera: CameraId) -> Result<(), Refusal> {
         Ok(self.stop_manual(camera).await?)
+    }
+
+    async fn pin(&self, camera: CameraId, range: Range<Timestamp>, note: &str) -> Result<Pin, Refusal> {
+        Ok(Self::pin(self, camera, range, note).await?)
+    }
+
+    async fn unpin(&self, id: Uuid) -> Result<bool, Refusal> {
+        Ok(Self::unpin(self, id).await?)
     }
 
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {

@@ -32,6 +32,11 @@ impl Pace {
         self.total = self.total.saturating_add(bytes);
     }
 
+    /// Bytes since the start.
+    pub(super) fn total(&self) -> u64 {
+        self.total
+    }
+
     /// Bytes a day, by the last day; `None` before there are ten minutes to judge by.
     pub(super) fn per_day(&self, now: Instant) -> Option<u64> {
         let (first, before) = self.marks.front()?;

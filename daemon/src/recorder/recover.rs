@@ -10,11 +10,12 @@ use std::{
 use jiff::Timestamp;
 
 use super::{
-    commit::{INIT_FILE, RUN_FILE, RunFile, SEGMENT_SUFFIX, keep_run, remove_run},
+    commit::{INIT_FILE, SEGMENT_SUFFIX, remove_run},
     disk::{DiskError, sync_folder},
     fragments::{Part, Piece, Splitter},
     mp4::Mp4Error,
     ordinals::Ordinals,
+    run_file::{self, Notes, RUN_FILE},
 };
 use crate::{
     clock::from_us,
@@ -38,6 +39,8 @@ pub(super) struct Known {
 pub(super) struct RunOnDisk {
     pub(super) run: Run,
     pub(super) folder: PathBuf,
+    /// What its file says besides.
+    pub(super) notes: Notes,
 }
 
 /// Reads a camera's folder, ends the runs that were left open, for this reason, and finds the counts of the next run.
@@ -69,26 +72,30 @@ pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskErro
 /// never finished being made are removed: only while nothing is recorded there, for one being made looks the same.
 pub(super) fn runs(camera: &Path, tidy: bool) -> Result<Vec<RunOnDisk>, DiskError> {
     let mut runs = Vec::new();
-    for day in folders(camera)? {
-        for folder in folders(&day)? {
-            if folder.extension().is_some() {
-                continue;
-            }
-            match read_run(&folder) {
-                Ok(Some(run)) => runs.push(RunOnDisk { run, folder }),
-                Ok(None) if tidy => put_aside(&folder),
-                Err(error) if error.kind() == io::ErrorKind::NotFound && tidy => abandoned(&folder),
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(DiskError::file(&folder.join(RUN_FILE))(error)),
-            }
+    for folder in run_folders(camera)? {
+        match run_file::read(&folder) {
+            Ok(Some((run, notes))) => runs.push(RunOnDisk { run, folder, notes }),
+            Ok(None) if tidy => put_aside(&folder),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tidy => abandoned(&folder),
+            Ok(None) => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(DiskError::file(&folder.join(RUN_FILE))(error)),
         }
     }
     runs.sort_by_key(|on_disk| on_disk.run.ordinal);
     Ok(runs)
 }
 
-fn folders(parent: &Path) -> Result<Vec<PathBuf>, DiskError> {
+/// The folders of a camera's runs, day by day; what was put aside is left out.
+pub(super) fn run_folders(camera: &Path) -> Result<Vec<PathBuf>, DiskError> {
+    let mut found = Vec::new();
+    for day in folders(camera)? {
+        found.extend(folders(&day)?.into_iter().filter(|folder| folder.extension().is_none()));
+    }
+    Ok(found)
+}
+
+pub(super) fn folders(parent: &Path) -> Result<Vec<PathBuf>, DiskError> {
     let entries = match fs::read_dir(parent) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         entries => entries.map_err(DiskError::folder(parent))?,
@@ -102,12 +109,6 @@ fn folders(parent: &Path) -> Result<Vec<PathBuf>, DiskError> {
     }
     found.sort();
     Ok(found)
-}
-
-/// `None` when there is a file that is no run's.
-pub(super) fn read_run(folder: &Path) -> io::Result<Option<Run>> {
-    let bytes = fs::read(folder.join(RUN_FILE))?;
-    Ok(serde_json::from_slice::<RunFile>(&bytes).ok().and_then(RunFile::run))
 }
 
 /// A run without a whole fragment goes, unless there is something in it that a person may want to look at.
@@ -152,7 +153,7 @@ pub(super) fn end(on_disk: &mut RunOnDisk, reason: EndReason) -> Result<(), Disk
     on_disk.run.ended_at = Some(last.ended_at());
     on_disk.run.end_reason = Some(reason);
     tracing::info!(run.id = %on_disk.run.id.0, "a run that was interrupted is ended");
-    keep_run(&on_disk.folder, &on_disk.run)
+    run_file::keep(&on_disk.folder, &on_disk.run)
 }
 
 /// A run's segment files and their starts, in order.
@@ -360,7 +361,7 @@ pub(super) mod tests {
             codec: "avc1.42C01E".into(),
         };
         let init = Init { bytes: made::init().into(), size: run.size, codec: run.codec.clone() };
-        let mut writer = Writer::create(root, run.clone(), &init).unwrap();
+        let mut writer = Writer::create(root, run.clone(), &init, || None).unwrap();
         for number in 0..count {
             writer.commit(&piece(number), Duration::from_secs(2)).unwrap();
         }

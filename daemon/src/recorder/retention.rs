@@ -1,25 +1,29 @@
 //! Deletes what is too old, too much, or in the way of new recordings.
 //!
 //! Order: rows are marked, files unlinked, folders synced, rows removed; what was interrupted is finished at the next
-//! pass. Pins are never touched: one that comes after the mark takes it back, as long as nothing is unlinked. While the database is away nothing is deleted, because pins live there.
+//! pass. Pins are never touched: one that comes after the mark takes it back, as long as nothing is unlinked. While the
+//! database is away nothing is deleted, because pins live there; the one exception is in [`by_files`].
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc};
+use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error;
+use tokio::time::Instant;
 
 use super::{
+    by_files,
     collect::blocking,
     commit::remove_run,
-    disk::{self, DiskError},
+    disk::{self, DiskError, Space},
+    room::{self, Budget, Minimum},
     shared::Shared,
     wish::Wanted,
 };
 use crate::{clock::Clock, db, recordings::StoredSegment};
 
-/// Room made beyond the floor: a few minutes of a few cameras, so that it is not made for each segment.
-const HEADROOM: u64 = 64 << 20;
+/// With less than this free, PostgreSQL (16 MiB for each segment of its log) does not run any more.
+const NO_ROOM_FOR_ROWS: u64 = 64 << 20;
 /// Segments looked at together.
 const BATCH: u32 = 64;
 
@@ -65,20 +69,102 @@ pub(super) async fn limits(
     Ok(deleted)
 }
 
-/// Makes room on the file system, if it is needed.
-pub(super) async fn floor(shared: &Arc<Shared>) -> Result<Deleted, DeleteError> {
-    // A file system that does not tell is in trouble, and no reason to delete anything.
-    let space = shared.space().await.map_err(DiskError::folder(&shared.root))?;
-    let short = space.short_of(shared.floor_bytes);
-    if short == 0 {
-        return Ok(Deleted::default());
+/// The floor and what making room for it may cost.
+pub(super) struct Floor {
+    /// What is kept of each camera's newest time.
+    keep: Duration,
+    budget: Budget,
+    /// Whether room was made by files, and the database is not back yet.
+    by_files: bool,
+}
+
+/// What was deleted to make room.
+#[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
+pub(super) struct Made {
+    pub(super) deleted: Deleted,
+    /// Whether rows have to follow.
+    pub(super) by_files: bool,
+}
+
+impl Floor {
+    pub(super) fn new(keep: Duration) -> Self {
+        Self { keep, budget: Budget::new(Instant::now()), by_files: false }
     }
-    let needed = short.saturating_add(HEADROOM);
-    let deleted = while_so(shared, None, |_, before| before < needed).await?;
-    if deleted.segments > 0 {
-        tracing::info!(segments = deleted.segments, bytes = deleted.bytes, "old recordings made room for new ones");
+
+    /// Makes room on the file system, if it is needed: what the floor lacks, as fast as the budget allows, and nothing
+    /// of what is kept in any case. The caller holds `upkeep` and has read the folder's marker back.
+    pub(super) async fn make_room(&mut self, shared: &Arc<Shared>) -> Result<Made, DeleteError> {
+        self.by_files &= shared.store.is_away();
+        // A file system that does not tell is in trouble, and no reason to delete anything.
+        let space = shared.space().await.map_err(DiskError::folder(&shared.root))?;
+        let place = shared.place(space);
+        let allowed = self.budget.allowance(Instant::now(), shared.written_bytes(), place);
+        let wanted = room::needed(space, shared.floor_bytes, place).min(allowed);
+        if wanted == 0 {
+            return Ok(Made::default());
+        }
+        let made = match self.by_rows(shared, wanted, place).await {
+            Err(DeleteError::Rows(error)) if self.may_go_by_files(shared, &error, space) => {
+                self.by_files = true;
+                self.by_files(shared, wanted).await?
+            }
+            by_rows => Made { deleted: by_rows?, by_files: false },
+        };
+        if made.deleted.segments > 0 && !made.by_files {
+            let Deleted { segments, bytes } = made.deleted;
+            tracing::info!(segments, bytes, "old recordings made room for new ones");
+        }
+        Ok(made)
     }
-    Ok(deleted)
+
+    async fn by_rows(&mut self, shared: &Arc<Shared>, wanted: u64, place: u64) -> Result<Deleted, DeleteError> {
+        // Rows of files elsewhere must not go for files here.
+        shared.store.expect_folder()?;
+        let now = shared.clock.now();
+        let newest = shared.store.newest_of_each(self.keep, now).await?;
+        let minimum = Minimum::of(self.keep, place, newest.len());
+        // Of whom nothing is kept, everything may go.
+        let kept = |segments: &[_]| minimum.kept_from(segments, now).unwrap_or(Timestamp::MAX);
+        let before: Vec<_> = newest.iter().map(|(camera, segments)| (*camera, kept(segments))).collect();
+        let mut deleted = Deleted::default();
+        while deleted.bytes < wanted {
+            let oldest = shared.store.oldest_before(&before, BATCH).await?;
+            let count = room::choose(oldest.iter().map(|segment| segment.size_bytes), wanted - deleted.bytes);
+            let chosen: Vec<i64> = oldest.iter().take(count).map(|segment| segment.id).collect();
+            let marked = if chosen.is_empty() { Vec::new() } else { shared.store.mark_deleting(&chosen).await? };
+            let progress = delete(shared, marked).await?;
+            self.budget.spend(progress.bytes);
+            deleted.add(progress);
+            if progress.segments == 0 {
+                break;
+            }
+        }
+        Ok(deleted)
+    }
+
+    /// Whether the database is away, or refuses, because of this very disk.
+    fn may_go_by_files(&self, shared: &Shared, error: &db::Error, space: Space) -> bool {
+        let starved = match error {
+            db::Error::Unavailable(_) => self.by_files || space.free_bytes < NO_ROOM_FOR_ROWS,
+            other => other.is_disk_full(),
+        };
+        starved && shared.database_bytes().is_some()
+    }
+
+    async fn by_files(&mut self, shared: &Arc<Shared>, wanted: u64) -> Result<Made, DeleteError> {
+        // Whoever sets a pin writes it into files first, and the row needs a database that is back.
+        let _pins = shared.pins.changing.lock().await;
+        let all = by_files::list(shared).await;
+        shared.count_recordings(all.iter().map(|file| file.size_bytes).sum()).await;
+        let cameras: HashSet<_> = all.iter().map(|file| file.camera).collect();
+        let minimum = Minimum::of(self.keep, shared.place(shared.last_space()), cameras.len());
+        if shared.check_folder().await.is_err() {
+            return Ok(Made::default());
+        }
+        let deleted = by_files::delete(shared, all, wanted, minimum).await?;
+        self.budget.spend(deleted.bytes);
+        Ok(Made { deleted, by_files: true })
+    }
 }
 
 /// Finishes deletions that were interrupted.
@@ -117,7 +203,7 @@ async fn while_so(
 }
 
 impl Deleted {
-    fn add(&mut self, more: Self) {
+    pub(super) fn add(&mut self, more: Self) {
         self.segments += more.segments;
         self.bytes += more.bytes;
     }
@@ -132,6 +218,7 @@ pub(super) async fn delete(shared: &Arc<Shared>, segments: Vec<StoredSegment>) -
     let root = shared.root.clone();
     let unlinking = |held: Vec<StoredSegment>| blocking(move || unlink(&root, &held).map_err(DeleteError::from));
     let (deleted, removed) = shared.store.delete_marked(&ids, unlinking).await?;
+    shared.freed(deleted.bytes);
     let folders: Vec<PathBuf> = removed.into_iter().map(|run| shared.root.join(run.folder)).collect();
     blocking(move || {
         for folder in folders {

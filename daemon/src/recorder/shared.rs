@@ -15,13 +15,18 @@ use tokio::{
 };
 
 use super::{
+    by_files::{self, Active, Gone},
     collect::blocking,
     disk::{self, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
     marker::{self, Marker, Owner},
+    others::Others,
     pace::Pace,
+    pins::Pins,
+    room,
     rows::{Row, Rows},
+    taken::Taken,
 };
 use crate::{
     clock::Clock,
@@ -30,6 +35,7 @@ use crate::{
     outcome::chain,
     parts::Trouble,
     recordings::{Elsewhere, EndReason, Gap, GapReason, RunId, Store},
+    repeats,
     tasks::Tasks,
 };
 
@@ -53,6 +59,9 @@ pub(super) struct Shared {
     pub(super) room_made: Notify,
     /// Holds deletion and the sweep apart: neither may judge what the other is changing.
     pub(super) upkeep: tokio::sync::Mutex<()>,
+    pub(super) pins: Pins,
+    /// What was deleted without rows, and could not be written into its run's file yet.
+    unnoted: Mutex<Gone>,
     /// Why nothing may be written below the root, and what to do.
     trouble: watch::Sender<Option<Trouble>>,
     state: Mutex<State>,
@@ -74,8 +83,11 @@ struct State {
     unwritten_ends: HashMap<RunId, EndReason>,
     /// Why the encoder does not work, and what to do.
     encoder_trouble: Option<String>,
-    /// Bytes of all recordings, as counted last.
-    recordings_bytes: u64,
+    /// Bytes of all recordings, as counted last, and what changed since; absent before they were counted.
+    recordings_bytes: Option<u64>,
+    /// Bytes of the database, if it lies on the recordings' file system.
+    database_bytes: Option<u64>,
+    others: Others,
     pace: Pace,
     elsewhere: Option<Elsewhere>,
     closing: bool,
@@ -113,6 +125,8 @@ impl Shared {
             sweep: Notify::new(),
             room_made: Notify::new(),
             upkeep: tokio::sync::Mutex::default(),
+            pins: Pins::default(),
+            unnoted: Mutex::default(),
             trouble: watch::Sender::new(trouble),
             state: Mutex::new(State {
                 settings: from.settings,
@@ -124,7 +138,9 @@ impl Shared {
                 space: Space::default(),
                 unwritten_ends: HashMap::new(),
                 encoder_trouble: None,
-                recordings_bytes: 0,
+                recordings_bytes: None,
+                database_bytes: None,
+                others: Others::default(),
                 pace: Pace::new(Instant::now()),
                 elsewhere: None,
                 closing: false,
@@ -152,12 +168,54 @@ impl Shared {
         self.state().encoder_trouble = trouble;
     }
 
-    pub(super) fn recordings_bytes(&self) -> u64 {
-        self.state().recordings_bytes
+    /// All recordings were counted.
+    pub(super) async fn count_recordings(&self, bytes: u64) {
+        self.state().recordings_bytes = Some(bytes);
+        if self.space().await.is_ok() {
+            self.state().note_others(true);
+        }
     }
 
-    pub(super) fn set_recordings_bytes(&self, bytes: u64) {
-        self.state().recordings_bytes = bytes;
+    /// So many bytes of recordings were deleted.
+    pub(super) fn freed(&self, bytes: u64) {
+        let mut state = self.state();
+        state.recordings_bytes = state.recordings_bytes.map(|before| before.saturating_sub(bytes));
+    }
+
+    /// Who takes the disk.
+    pub(super) fn taken(&self) -> Taken {
+        let state = self.state();
+        Taken {
+            recordings_bytes: state.recordings_bytes.unwrap_or_default(),
+            database_bytes: state.database_bytes,
+            other_bytes: state.others.bytes(),
+            other_growth_bytes: state.others.growth(),
+        }
+    }
+
+    /// Looks how much the hub's own database takes of the recordings' file system.
+    pub(super) async fn weigh_database(&self) {
+        let Some(database) = self.store.database_folder() else { return };
+        let root = self.root.clone();
+        let bytes = blocking(move || by_files::database_beside(&root, &database)).await;
+        self.state().database_bytes = bytes;
+    }
+
+    /// Bytes of the hub's own database, if it lies on the recordings' file system.
+    pub(super) fn database_bytes(&self) -> Option<u64> {
+        self.state().database_bytes
+    }
+
+    /// Bytes that fit where recordings are kept.
+    pub(super) fn place(&self, space: Space) -> u64 {
+        let state = self.state();
+        let others = state.others.least().or(state.others.bytes()).unwrap_or_default();
+        room::place(space, self.floor_bytes, others.saturating_add(state.database_bytes.unwrap_or_default()))
+    }
+
+    /// What was deleted without rows, for its runs' files.
+    pub(super) fn unnoted(&self) -> MutexGuard<'_, Gone> {
+        self.unnoted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// A fragment is safely on disk: so many bytes, of pictures up to then.
@@ -169,9 +227,13 @@ impl Shared {
             topic.set_recorded_until(until);
         }
         let mut state = self.state();
-        // Between two counts, what was written since.
-        state.recordings_bytes += bytes;
+        state.recordings_bytes = state.recordings_bytes.map(|before| before + bytes);
         state.pace.add(Instant::now(), bytes);
+    }
+
+    /// Bytes recorded since the start.
+    pub(super) fn written_bytes(&self) -> u64 {
+        self.state().pace.total()
     }
 
     /// Bytes that are recorded a day, once that is known.
@@ -230,6 +292,11 @@ impl Shared {
         self.state().active.get(&run).copied()
     }
 
+    /// Every run that is being written.
+    pub(super) fn all_active(&self) -> Active {
+        self.state().active.clone()
+    }
+
     pub(super) fn recovered(&self, camera: CameraId) {
         let mut state = self.state();
         if !state.recovered.contains(&camera) {
@@ -247,6 +314,8 @@ impl Shared {
         let mut state = self.state();
         state.recovered.retain(|known| *known != camera);
         state.gaps.remove(&camera);
+        drop(state);
+        self.pins.forget(camera);
     }
 
     pub(super) fn trouble(&self) -> Option<Trouble> {
@@ -336,12 +405,19 @@ impl Shared {
     pub(super) fn set_full(&self, full: bool) {
         let before = std::mem::replace(&mut self.state().full, full);
         if full && !before {
-            tracing::error!(path = %self.root.display(), "the disk is full and nothing may be deleted");
-            self.events.tell(
-                Kind::DiskFull,
-                None,
-                "the disk is full and nothing may be deleted: recording has stopped",
+            let taken = self.taken();
+            repeats::say!(
+                error,
+                "",
+                {
+                    path = %self.root.display(),
+                    disk.recordings_bytes = taken.recordings_bytes,
+                    disk.other_bytes = taken.other_bytes,
+                    disk.other_growth_bytes = taken.other_growth_bytes
+                },
+                "the disk is full, and deleting more recordings would not help or is not allowed: recording has stopped"
             );
+            self.events.tell(Kind::DiskFull, None, format!("the disk is full ({taken}): recording has stopped"));
         } else if before && !full {
             tracing::info!("there is room to record again");
         }
@@ -368,7 +444,12 @@ impl Shared {
     pub(super) async fn space(&self) -> io::Result<Space> {
         let (probe, root) = (Arc::clone(&self.probe), self.root.clone());
         let space = blocking(move || probe(&root)).await;
-        self.state().space = space.as_ref().copied().unwrap_or_default();
+        let mut state = self.state();
+        state.space = space.as_ref().copied().unwrap_or_default();
+        if space.is_ok() {
+            state.note_others(false);
+        }
+        drop(state);
         space
     }
 
@@ -388,5 +469,14 @@ impl Shared {
             return Some(GapReason::DiskFailed);
         }
         self.state().full.then_some(GapReason::DiskFull)
+    }
+}
+
+impl State {
+    /// Notes what other files take, by what all take. Nothing is known of them before recordings were counted.
+    fn note_others(&mut self, counted: bool) {
+        let Some(recordings) = self.recordings_bytes else { return };
+        let ours = recordings.saturating_add(self.database_bytes.unwrap_or_default());
+        self.others.note(Instant::now(), self.space.used_bytes.saturating_sub(ours), counted);
     }
 }

@@ -14,8 +14,9 @@ use super::{
     collect::blocking,
     commit::remove_run,
     disk::DiskError,
-    marker,
+    marker, pins,
     recover::{self, RunOnDisk},
+    run_file,
     shared::Shared,
 };
 use crate::{
@@ -57,6 +58,11 @@ impl Sweep {
         Self { state, whole: HashSet::new() }
     }
 
+    /// Files were deleted without their rows: every run is looked at again.
+    pub(super) fn look_again(&mut self) {
+        self.whole.clear();
+    }
+
     /// Sweeps every camera whose files were recovered; one that fails does not keep the others from it. The caller
     /// holds `upkeep`.
     pub(super) async fn run(&mut self, shared: &Arc<Shared>) -> Result<(), SweepError> {
@@ -80,8 +86,11 @@ impl Sweep {
         let folder = shared.camera_folder(camera);
         let on_disk = blocking(move || recover::runs(&folder, false)).await?;
         let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
+        let mut failed = pins::follow_rows(shared, camera, &on_disk).await.err();
+        if let Some(error) = failed.take_if(|error| error.concerns_all()) {
+            return Err(error);
+        }
         let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
-        let mut failed = None;
         for (at, run) in on_disk.iter().enumerate() {
             let next = on_disk.get(at + 1).map(|next| &next.run);
             match self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await {
@@ -131,6 +140,11 @@ impl Sweep {
             };
         }
         let known = if row.is_some() { shared.store.segments_known(id).await? } else { Vec::new() };
+        if active.is_none() && !on_disk.notes.deleted.is_empty() && recover::segment_files(&on_disk.folder)?.is_empty()
+        {
+            self.follow_deletion(shared, &on_disk, row, &known).await?;
+            return self.gap_behind(shared, &on_disk.run, next).await;
+        }
         let fresh = self.missing(shared, &on_disk, &known).await?;
         if fresh.is_empty() && known.is_empty() {
             if active.is_none() {
@@ -174,10 +188,18 @@ impl Sweep {
         let lengths = blocking(move || lengths(&folder)).await;
         // Retention may have removed the whole run since it was listed.
         let Ok(lengths) = lengths else { return Ok(Vec::new()) };
-        let gone = known.iter().filter(|row| {
-            row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at) && active.is_none()
-        });
-        self.forget(shared, gone.collect()).await?;
+        let gone =
+            known.iter().filter(|row| row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at));
+        let meant = |row: &&StoredSegment| on_disk.notes.deleted.iter().any(|range| range.contains(&row.started_at));
+        let (meant, gone): (Vec<_>, Vec<_>) = gone.partition(meant);
+        if !meant.is_empty() {
+            let ids: Vec<i64> = meant.iter().map(|row| row.id).collect();
+            shared.store.remove_segments(&ids).await?;
+            tracing::info!(run.id = %on_disk.run.id.0, segments = ids.len(), "rows followed files that made room");
+        }
+        if active.is_none() {
+            self.forget(shared, gone).await?;
+        }
         let rows: HashMap<_, _> = known.iter().map(|row| (row.started_at, row)).collect();
         let wrong = |start: &Timestamp| match rows.get(start) {
             // The file of one that is thought elsewhere is here.
@@ -195,6 +217,31 @@ impl Sweep {
         let mut segments = blocking(move || recover::segments(&on_disk, Some(from), repair)).await?;
         segments.retain(|segment| wanted.contains(&segment.started_at));
         Ok(segments)
+    }
+
+    /// All of a run's files made room while no row could say so: now rows say it, and the run's folder goes.
+    async fn follow_deletion(
+        &self,
+        shared: &Shared,
+        on_disk: &RunOnDisk,
+        row: Option<&Run>,
+        known: &[StoredSegment],
+    ) -> Result<(), SweepError> {
+        let run = &on_disk.run;
+        // Also a run that has no row yet: it was there, and a gap tells where.
+        shared.store.insert_run(run).await?;
+        if let (true, Some(at), Some(reason)) =
+            (row.is_none_or(|row| row.ended_at.is_none()), run.ended_at, run.end_reason)
+        {
+            shared.store.end_run(run.id, at, reason).await?;
+        }
+        let ids: Vec<i64> = known.iter().filter(|row| row.local).map(|row| row.id).collect();
+        shared.store.remove_run(run.id, &ids).await?;
+        let folder = on_disk.folder.clone();
+        let removed = blocking(move || remove_run(&folder)).await;
+        removed.map_err(DiskError::folder(&on_disk.folder))?;
+        tracing::info!(run.id = %run.id.0, segments = ids.len(), "a run's rows followed its files, which made room");
+        Ok(())
     }
 
     /// Removes rows whose files are gone. A disk that went away since the sweep began left an empty folder as well: the
@@ -237,8 +284,8 @@ fn lengths(folder: &Path) -> Result<HashMap<Timestamp, u64>, DiskError> {
 
 fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, DiskError> {
     // It may have ended by itself since it was listed: then its file has its own reason.
-    match recover::read_run(&on_disk.folder) {
-        Ok(Some(run)) => on_disk.run = run,
+    match run_file::read(&on_disk.folder) {
+        Ok(Some((run, _))) => on_disk.run = run,
         Ok(None) => return Ok(None),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(DiskError::folder(&on_disk.folder)(error)),

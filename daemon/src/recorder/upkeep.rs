@@ -10,6 +10,7 @@ use tokio::{
 use uuid::Uuid;
 
 use super::{
+    by_files,
     collect::blocking,
     config::Encoder,
     ffmpeg,
@@ -47,6 +48,7 @@ pub(super) struct Upkeep {
     pub(super) missed: Arc<Missed>,
     /// The folder and the database that speak of each other.
     pub(super) bound: Option<(Uuid, Uuid)>,
+    pub(super) floor: retention::Floor,
 }
 
 /// What is due when.
@@ -72,7 +74,10 @@ impl Upkeep {
             if let Ok(marker) = checked {
                 let upkeep = shared.upkeep.lock().await;
                 let bound = self.bind(marker).await;
-                self.pass(bound, &mut due, &mut sweep, &mut trust).await;
+                if let (Err(error), Some(_)) = (&bound, shared.owner().database) {
+                    repeats::say!(warn, "", { error }, "rows and folder cannot be compared yet");
+                }
+                self.pass(bound.is_ok(), &mut due, &mut sweep, &mut trust).await;
                 drop(upkeep);
             }
             let sound = sound && !shared.is_full();
@@ -122,19 +127,22 @@ impl Upkeep {
         Ok(())
     }
 
-    /// `bound`: whether rows speak of this folder; where they do not, nothing is deleted.
-    async fn pass(&mut self, bound: Result<(), String>, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
+    /// `is_bound`: whether rows speak of this folder; where they do not, nothing is deleted by them.
+    async fn pass(&mut self, is_bound: bool, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
         let shared = Arc::clone(&self.shared);
+        if due.limits <= Instant::now() {
+            shared.weigh_database().await;
+        }
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
         // shows here as an error; then nothing is deleted, and a full disk stops recording.
-        let is_bound = bound.is_ok();
-        let room = match bound {
-            Ok(()) => retention::floor(&shared).await.map(drop).map_err(|error| chain(&error)),
-            Err(_) if shared.is_above_floor().await => Ok(()),
-            Err(error) => Err(error),
-        };
-        if let Err(error) = room {
-            repeats::say!(warn, "", { error }, "no room could be made");
+        match self.floor.make_room(&shared).await {
+            // Rows follow as soon as they can.
+            Ok(made) if made.by_files => {
+                sweep.look_again();
+                due.sweep = Some(Instant::now() + SWEEP_PAUSE);
+            }
+            Ok(_) => {}
+            Err(error) => repeats::say!(warn, "", { error = chain(&error) }, "no room could be made"),
         }
         shared.set_full(!shared.is_above_floor().await);
         if !is_bound {
@@ -160,6 +168,7 @@ impl Upkeep {
 
     async fn sweep(&mut self, sweep: &mut Sweep) -> Result<(), String> {
         let shared = &self.shared;
+        by_files::note(shared).await;
         // One camera's trouble must not keep deletions from finishing, nor manual recordings from going on.
         let swept = sweep.run(shared).await.map_err(|error| chain(&error));
         retention::interrupted(shared).await.map_err(|error| chain(&error))?;
@@ -186,7 +195,7 @@ impl Upkeep {
                 "recordings beyond their limits are gone"
             );
         }
-        shared.set_recordings_bytes(shared.store.bytes(None).await?);
+        shared.count_recordings(shared.store.bytes(None).await?).await;
         shared.set_elsewhere(shared.store.elsewhere().await?);
         Ok(())
     }

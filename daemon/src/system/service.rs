@@ -77,8 +77,11 @@ impl Service {
                 total_bytes: disk.space.total_bytes,
                 free_bytes: disk.space.free_bytes,
                 floor_bytes: disk.floor_bytes,
-                recordings_bytes: disk.recordings_bytes,
+                recordings_bytes: disk.taken.recordings_bytes,
                 recorded_bytes_per_day: disk.bytes_per_day,
+                database_bytes: disk.taken.database_bytes,
+                other_bytes: disk.taken.other_bytes,
+                other_growth_bytes_per_minute: disk.taken.other_growth_bytes,
             }),
             listeners: self
                 .0

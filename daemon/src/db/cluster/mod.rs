@@ -153,6 +153,11 @@ impl Cluster {
         connection(&self.run)
     }
 
+    /// Where its data is.
+    pub fn folder(&self) -> &Path {
+        &self.layout.data
+    }
+
     /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown). `false` when that takes longer
     /// than `grace`; it goes on by itself.
     pub async fn stop(&self, grace: Duration) -> bool {

@@ -70,7 +70,7 @@ async fn a_file_that_cannot_be_read_hides_nothing_that_was_recorded_after_it() {
     std::fs::create_dir(folder.join("1790000000000000.m4s")).unwrap();
     let (mut later, later_folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 1);
     later.ordinal = broken.ordinal + 1;
-    commit::keep_run(&later_folder, &later).unwrap();
+    run_file::keep(&later_folder, &later).unwrap();
     bed.want(Mode::Off);
     eventually("the later one is adopted", async || bed.runs().await.iter().any(|run| run.run.id == later.id)).await;
     bed.end().await;
@@ -88,7 +88,7 @@ async fn a_run_whose_collector_died_is_ended_and_its_counts_are_not_used_again()
     let probe: disk::Probe = Box::new(move |_| {
         let now = dies.swap(false, std::sync::atomic::Ordering::SeqCst);
         assert!(!now, "the collector dies");
-        Ok(Space { total_bytes: 1 << 40, free_bytes: 1 << 40 })
+        Ok(Space { total_bytes: 1 << 40, free_bytes: 1 << 40, used_bytes: 0 })
     });
     bed.recorder = Recorder::start_with(&config, deps, probe);
     bed.want(Mode::Continuous);

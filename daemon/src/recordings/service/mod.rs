@@ -1,6 +1,6 @@
 //! `RecordingService` over gRPC.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use jiff::{SignedDuration, Timestamp};
 use larder_proto::{
@@ -8,8 +8,9 @@ use larder_proto::{
     wire::CameraId,
 };
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
-use super::{Deletable, Deletion, PinError, Position, RunId, RunSummary, Store, ask, messages};
+use super::{Deletable, Deletion, Pin, PinError, Position, RunId, RunSummary, Store, ask, messages};
 use crate::{
     access::{Access, Grant},
     cameras::{Camera, Directory, Mode},
@@ -34,8 +35,21 @@ pub trait Commands: Send + Sync + 'static {
     async fn start(&self, camera: CameraId) -> Result<(), Refusal>;
     /// Stops that; answers when the last fragment is registered.
     async fn stop(&self, camera: CameraId) -> Result<(), Refusal>;
+    /// Keeps a range from being deleted: in files and in a row.
+    async fn pin(&self, camera: CameraId, range: Range<Timestamp>, note: &str) -> Result<Pin, Refusal>;
+    /// Takes a pin away; `false` when there is none.
+    async fn unpin(&self, id: Uuid) -> Result<bool, Refusal>;
     /// Deletes segments by their rows' ids: marks rows, unlinks files, removes rows. How many: what is pinned stays.
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed>;
+}
+
+impl From<PinError> for Refusal {
+    fn from(error: PinError) -> Self {
+        match error {
+            PinError::Rows(error) => error.into(),
+            PinError::TooLate { .. } => Self::new(Kind::FailedPrecondition, error.to_string()),
+        }
+    }
 }
 
 /// What the service commands.
@@ -161,17 +175,13 @@ impl Service {
     async fn pin(&self, request: &pb::PinRangeRequest) -> Result<pb::Pin, Refusal> {
         let camera = self.find(&request.camera)?;
         let range = ask::range(request.range.as_ref())?;
-        let pinned = self.0.store.pin(camera.id, &range, ask::note(&request.note)?).await;
-        let pin = pinned.map_err(|error| match error {
-            PinError::Rows(error) => error.into(),
-            PinError::TooLate { .. } => Refusal::new(Kind::FailedPrecondition, error.to_string()),
-        })?;
+        let pin = self.0.recorder.pin(camera.id, range, ask::note(&request.note)?).await?;
         Ok(messages::pin(&pin))
     }
 
     async fn unpin(&self, id: &str) -> Result<(), Refusal> {
         let id = ask::id("id", id)?;
-        if self.0.store.unpin(id).await? {
+        if self.0.recorder.unpin(id).await? {
             return Ok(());
         }
         Err(Refusal::new(Kind::NotFound, format!("no such pin \"{id}\"")))

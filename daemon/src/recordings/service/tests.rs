@@ -31,6 +31,14 @@ impl Commands for Rows {
         Ok(())
     }
 
+    async fn pin(&self, camera: CameraId, range: Range<Timestamp>, note: &str) -> Result<Pin, Refusal> {
+        Ok(self.store.pin(camera, &range, note).await?)
+    }
+
+    async fn unpin(&self, id: Uuid) -> Result<bool, Refusal> {
+        Ok(self.store.unpin(id).await?.is_some())
+    }
+
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {
         let marked = self.store.mark_deleting(segments).await?;
         assert_eq!(marked.len(), segments.len());

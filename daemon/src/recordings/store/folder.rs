@@ -40,8 +40,8 @@ impl Store {
     pub async fn bind_folder(&self, folder: Uuid, is_known: bool) -> Result<(), Error> {
         let mut client = self.client().await?;
         let transaction = client.transaction().await?;
-        let bound: Option<Uuid> =
-            transaction.query_one("SELECT recordings_folder FROM hub FOR UPDATE", &[]).await?.try_get(0)?;
+        // Without a lock: also a database that can't write can be read. The hub has it for itself.
+        let bound: Option<Uuid> = transaction.query_one("SELECT recordings_folder FROM hub", &[]).await?.try_get(0)?;
         if bound != Some(folder) {
             if bound.is_some() || !is_known {
                 let before = bound.map_or_else(|| format!("{FOLDER}unknown"), |before| format!("{FOLDER}{before}"));
@@ -68,7 +68,10 @@ impl Store {
     }
 
     /// Refuses while it is not known of which folder rows speak.
-    pub(super) fn expect_folder(&self) -> Result<(), Error> {
+    ///
+    /// # Errors
+    /// [`Error::Unavailable`] then.
+    pub fn expect_folder(&self) -> Result<(), Error> {
         if self.is_unbound.load(Ordering::Relaxed) {
             return Err(Error::Unavailable("the recordings folder was not compared with it yet".into()));
         }

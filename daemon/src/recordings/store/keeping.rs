@@ -1,7 +1,8 @@
 //! What may be deleted, and its deletion: rows are marked, then the files go, then the rows.
 
-use std::future::Future;
+use std::{future::Future, time::Duration};
 
+use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use tokio_postgres::Transaction;
 use uuid::Uuid;
@@ -116,6 +117,81 @@ impl Store {
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&super::uuid_of(camera), &i64::from(limit)]).await?;
         rows.iter().map(super::stored_segment).collect()
+    }
+
+    /// The oldest segments that may be deleted, of each camera those that start before its time: closed, local, not
+    /// pinned, not yet marked.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn oldest_before(
+        &self,
+        before: &[(CameraId, Timestamp)],
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, Error> {
+        let client = self.client().await?;
+        let sql = format!(
+            "SELECT {SEGMENT_COLUMNS} FROM unnest($1::uuid[], $2::timestamptz[]) AS bound (camera_id, before)
+             JOIN segments s ON s.camera_id = bound.camera_id AND s.started_at < bound.before
+             JOIN runs r ON r.id = s.run_id
+             WHERE s.closed AND s.location = 'local' AND s.deleting_since IS NULL AND NOT {PINNED}
+             ORDER BY s.started_at LIMIT $3"
+        );
+        let statement = client.prepare_cached(&sql).await?;
+        let cameras: Vec<_> = before.iter().map(|(camera, _)| camera.0).collect();
+        let times: Vec<_> = before.iter().map(|(_, time)| *time).collect();
+        let rows = client.query(&statement, &[&cameras, &times, &i64::from(limit)]).await?;
+        rows.iter().map(super::stored_segment).collect()
+    }
+
+    /// Start and bytes of the local segments of each camera's newest time, the newest first. What starts after `now` was
+    /// recorded by a wrong clock; it is among them, and the time is not counted from it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn newest_of_each(
+        &self,
+        time: Duration,
+        now: Timestamp,
+    ) -> Result<Vec<(CameraId, Vec<(Timestamp, u64)>)>, Error> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached(
+                "SELECT c.id, s.started_at, s.size_bytes FROM cameras c
+                 CROSS JOIN LATERAL (
+                     SELECT coalesce((SELECT max(started_at) FROM segments
+                                      WHERE camera_id = c.id AND location = 'local' AND started_at <= $2),
+                                     (SELECT max(started_at) FROM segments
+                                      WHERE camera_id = c.id AND location = 'local')) AS started_at) newest
+                 JOIN segments s ON s.camera_id = c.id AND s.location = 'local' AND s.deleting_since IS NULL
+                                AND s.started_at >= newest.started_at - make_interval(secs => $1)
+                 ORDER BY c.id, s.started_at DESC",
+            )
+            .await?;
+        let mut cameras: Vec<(CameraId, Vec<(Timestamp, u64)>)> = Vec::new();
+        for row in client.query(&statement, &[&time.as_secs_f64(), &now]).await? {
+            let camera = CameraId(row.try_get(0)?);
+            let segment = (row.try_get(1)?, super::unsigned(row.try_get(2)?));
+            match cameras.last_mut() {
+                Some((last, segments)) if *last == camera => segments.push(segment),
+                _ => cameras.push((camera, vec![segment])),
+            }
+        }
+        Ok(cameras)
+    }
+
+    /// Removes an ended run with these segments of it, whose files are gone. Where it was, a gap says that it was
+    /// deleted.
+    ///
+    /// # Errors
+    /// When the database is away; then nothing was removed.
+    pub async fn remove_run(&self, run: RunId, segments: &[i64]) -> Result<(), Error> {
+        let mut client = self.client().await?;
+        let transaction = client.transaction().await?;
+        transaction.execute("SELECT FROM runs WHERE id = $1 FOR UPDATE", &[&run.0]).await?;
+        remove(&transaction, segments, &[run.0]).await?;
+        transaction.commit().await?;
+        Ok(())
     }
 
     /// Local bytes of one camera or of all, those being deleted left out. Reads every row: count on from it rather

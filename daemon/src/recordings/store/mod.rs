@@ -9,7 +9,10 @@ mod pins;
 mod reading;
 mod recording;
 
-use std::sync::{Arc, atomic::AtomicBool};
+use std::{
+    path::PathBuf,
+    sync::{Arc, atomic::AtomicBool},
+};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
@@ -115,6 +118,16 @@ impl Store {
     /// What happens to the database, for whoever has to write down what it missed.
     pub fn changes(&self) -> broadcast::Receiver<Change> {
         self.db.changes()
+    }
+
+    /// The folder of the hub's own cluster; `None` when the server is another's.
+    pub fn database_folder(&self) -> Option<PathBuf> {
+        self.db.folder()
+    }
+
+    /// Whether the database is known to be away.
+    pub fn is_away(&self) -> bool {
+        self.db.trouble().is_some()
     }
 
     async fn client(&self) -> Result<Client, Error> {

@@ -42,14 +42,31 @@ impl Store {
         Ok(pinned)
     }
 
-    /// Takes a pin away; `false` when there is none.
+    /// Takes a pin away, and says which it was; `None` when there is none.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn unpin(&self, id: Uuid) -> Result<bool, Error> {
+    pub async fn unpin(&self, id: Uuid) -> Result<Option<Pin>, Error> {
         let client = self.client().await?;
-        let statement = client.prepare_cached("DELETE FROM pins WHERE id = $1").await?;
-        Ok(client.execute(&statement, &[&id]).await? == 1)
+        let statement = client
+            .prepare_cached(
+                "DELETE FROM pins WHERE id = $1 RETURNING id, camera_id, started_at, ended_at, note, created_at",
+            )
+            .await?;
+        client.query_opt(&statement, &[&id]).await?.as_ref().map(pin).transpose()
+    }
+
+    /// The ranges of all pins of a camera.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn pins_of(&self, camera: CameraId) -> Result<Vec<Range<Timestamp>>, Error> {
+        let client = self.client().await?;
+        let statement = client
+            .prepare_cached("SELECT started_at, ended_at FROM pins WHERE camera_id = $1 ORDER BY started_at, id")
+            .await?;
+        let rows = client.query(&statement, &[&camera.0]).await?;
+        rows.iter().map(|row| Ok(row.try_get(0)?..row.try_get(1)?)).collect()
     }
 
     /// A camera's pins that reach into a range, oldest first.

@@ -103,7 +103,8 @@ async fn deletion_marks_then_removes_and_leaves_pinned_and_open_segments() {
     assert_eq!(store.deletable(&older, 10).await.unwrap(), ids[..1], "what is recorded since stays");
 
     assert_eq!(store.remove_segments(&[ids[0], ids[2]]).await.unwrap(), []);
-    assert!(store.unpin(pin.id).await.unwrap() && !store.unpin(pin.id).await.unwrap());
+    assert_eq!(store.unpin(pin.id).await.unwrap(), Some(pin.clone()));
+    assert_eq!(store.unpin(pin.id).await.unwrap(), None);
     let marked = store.mark_deleting(&[ids[1]]).await.unwrap();
     let removed = store.remove_segments(&[marked[0].id]).await.unwrap();
     assert_eq!(removed, [RemovedRun { run: first.id, folder: first.folder() }]);

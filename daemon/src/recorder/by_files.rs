@@ -1,0 +1,198 @@
+//! Makes room without the database, when it is away because it lies on the very disk that is full: what the files say
+//! decides, and rows follow when it is back.
+//!
+//! A file may go when its run's `run.json` can be read, knows its pins and none of them reaches into it, and when nobody
+//! writes to it. What went is written into `run.json`, so that the sweep does not take it for lost.
+
+use std::{
+    collections::HashMap,
+    fs, io,
+    ops::Range,
+    os::unix::fs::MetadataExt as _,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use larder_proto::wire::CameraId;
+
+use super::{
+    collect::blocking,
+    disk::{self, DiskError},
+    recover::{folders, run_folders, segment_files},
+    retention::Deleted,
+    room::{self, Minimum},
+    run_file::{self, Notes},
+    shared::Shared,
+};
+use crate::{
+    outcome::chain,
+    recordings::{Run, RunId},
+};
+
+/// Runs being written, and the start of the segment that is open.
+pub(super) type Active = HashMap<RunId, Option<Timestamp>>;
+
+/// A segment's file.
+#[derive(Clone, Debug)]
+pub(super) struct Found {
+    pub(super) camera: CameraId,
+    /// From its start to the next one's.
+    range: Range<Timestamp>,
+    folder: PathBuf,
+    path: PathBuf,
+    pub(super) size_bytes: u64,
+    /// Whether it is closed and certainly not pinned.
+    is_free: bool,
+}
+
+/// Every segment's file below the root, the oldest first. What cannot be read is left out: it stays.
+pub(super) async fn list(shared: &Shared) -> Vec<Found> {
+    let (root, active) = (shared.root.clone(), shared.all_active());
+    blocking(move || {
+        let cameras = folders(&root).unwrap_or_default();
+        let runs = cameras.iter().flat_map(|camera| run_folders(camera).unwrap_or_default());
+        let mut found: Vec<Found> = runs.flat_map(|run| of_run(&run, &active).unwrap_or_default()).collect();
+        found.sort_by_key(|file| file.range.start);
+        found
+    })
+    .await
+}
+
+fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
+    let Some((run, notes)) = run_file::read(folder)? else { return Ok(Vec::new()) };
+    let files = segment_files(folder).map_err(io::Error::other)?;
+    let ends = files.iter().skip(1).map(|(start, _)| Some(*start)).chain([run.ended_at]);
+    let found = files.iter().zip(ends).map(|((start, path), end)| {
+        let range = *start..end.unwrap_or(Timestamp::MAX);
+        Ok(Found {
+            camera: run.camera,
+            is_free: is_closed(&run, *start, active) && is_unpinned(&notes, &range),
+            range,
+            folder: folder.to_owned(),
+            path: path.clone(),
+            size_bytes: fs::metadata(path)?.len(),
+        })
+    });
+    found.collect()
+}
+
+/// A run without an end that nobody writes was interrupted: it is ended first.
+fn is_closed(run: &Run, start: Timestamp, active: &Active) -> bool {
+    match active.get(&run.id) {
+        Some(open) => open.is_some_and(|open| start < open),
+        None => run.ended_at.is_some(),
+    }
+}
+
+fn is_unpinned(notes: &Notes, range: &Range<Timestamp>) -> bool {
+    let holds = |pin: &Range<Timestamp>| pin.start < range.end && pin.end > range.start;
+    notes.pins.as_ref().is_some_and(|pins| !pins.iter().any(holds))
+}
+
+/// Those that go for so many bytes, of a list with the oldest first.
+fn chosen(all: &[Found], bytes: u64, minimum: Minimum, now: Timestamp) -> Vec<&Found> {
+    let mut newest_first: HashMap<CameraId, Vec<(Timestamp, u64)>> = HashMap::new();
+    for file in all.iter().rev() {
+        newest_first.entry(file.camera).or_default().push((file.range.start, file.size_bytes));
+    }
+    let kept_from = |segments: Vec<_>| minimum.kept_from(&segments, now);
+    let kept: HashMap<_, _> =
+        newest_first.into_iter().map(|(camera, segments)| (camera, kept_from(segments))).collect();
+    let may_go = |file: &&Found| {
+        let kept = kept.get(&file.camera).copied().flatten();
+        file.is_free && kept.is_none_or(|kept| file.range.start < kept)
+    };
+    let oldest: Vec<_> = all.iter().filter(may_go).collect();
+    let count = room::choose(oldest.iter().map(|file| file.size_bytes), bytes);
+    oldest.into_iter().take(count).collect()
+}
+
+/// What went of which run's folder.
+pub(super) type Gone = Vec<(PathBuf, Vec<Range<Timestamp>>)>;
+
+/// Deletes the oldest files for so many bytes. The caller holds `upkeep`, and pins still.
+pub(super) async fn delete(
+    shared: &Arc<Shared>,
+    all: Vec<Found>,
+    bytes: u64,
+    minimum: Minimum,
+) -> Result<Deleted, DiskError> {
+    let now = shared.clock.now();
+    let (deleted, gone, failed) = blocking(move || unlink(&chosen(&all, bytes, minimum, now))).await;
+    shared.freed(deleted.bytes);
+    shared.unnoted().extend(gone);
+    note(shared).await;
+    if deleted.segments > 0 {
+        tracing::warn!(
+            segments = deleted.segments,
+            bytes = deleted.bytes,
+            "old recordings made room on the disk that is full, without the database, which lies there as well"
+        );
+    }
+    match failed {
+        Some(error) if deleted.segments == 0 => Err(error),
+        // The next pass meets it again.
+        _ => Ok(deleted),
+    }
+}
+
+/// Run by run. What was deleted before a failure counts.
+fn unlink(files: &[&Found]) -> (Deleted, Gone, Option<DiskError>) {
+    let (mut deleted, mut gone) = (Deleted::default(), Gone::new());
+    for of_run in files.chunk_by(|one, next| one.folder == next.folder) {
+        let mut ranges = Vec::new();
+        let mut failed = None;
+        for file in of_run {
+            if let Err(error) = disk::remove_file(&file.path) {
+                failed = Some(DiskError::file(&file.path)(error));
+                break;
+            }
+            ranges.push(file.range.clone());
+            deleted.add(Deleted { segments: 1, bytes: file.size_bytes });
+        }
+        let folder = &of_run[0].folder;
+        let failed = failed.or(disk::sync_folder(folder).err());
+        gone.push((folder.clone(), ranges));
+        if failed.is_some() {
+            return (deleted, gone, failed);
+        }
+    }
+    (deleted, gone, None)
+}
+
+/// Writes what went into the runs' files: after the files, because before there was no room for it, and again until it
+/// is written.
+pub(super) async fn note(shared: &Shared) {
+    let gone = std::mem::take(&mut *shared.unnoted());
+    let left: Gone = blocking(move || {
+        let fails = |(folder, ranges): &(PathBuf, Vec<Range<Timestamp>>)| {
+            run_file::change(folder, |_, notes| notes.deleted.extend(ranges.iter().cloned()))
+                .inspect_err(|error| tracing::warn!(error = chain(error), "what was deleted could not be noted yet"))
+                .is_err()
+        };
+        gone.into_iter().filter(fails).collect()
+    })
+    .await;
+    shared.unnoted().extend(left);
+}
+
+/// Bytes of the database's folder when it lies on the same file system as the recordings; `None` when it does not, or
+/// that cannot be told.
+pub(super) fn database_beside(root: &Path, database: &Path) -> Option<u64> {
+    let device = |path: &Path| fs::metadata(path).map(|metadata| metadata.dev()).ok();
+    (device(root)? == device(database)?).then(|| tree_bytes(database))
+}
+
+/// Files that come and go meanwhile do not matter.
+fn tree_bytes(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    entries
+        .map(|entry| match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => tree_bytes(&entry.path()),
+            // Blocks of 512 bytes, whatever the file system's are (stat(2)).
+            Ok(metadata) => metadata.blocks() * 512,
+            Err(_) => 0,
+        })
+        .sum()
+}

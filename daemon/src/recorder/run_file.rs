@@ -1,0 +1,202 @@
+//! `run.json`: what a run's folder says of the run, without the database.
+//!
+//! Besides the run itself: the ranges that are pinned, and what was deleted while no row could say so. It is read and
+//! written whole by the recorder, by whoever pins, and by the sweep: one at a time.
+
+use std::{
+    fs, io,
+    ops::Range,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+use jiff::Timestamp;
+use larder_proto::wire::CameraId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::disk::{self, DiskError};
+use crate::{
+    clock::from_us,
+    recordings::{EndReason, Run, RunId},
+};
+
+/// The file's name.
+pub(super) const RUN_FILE: &str = "run.json";
+const VERSION: u32 = 1;
+
+/// Held while one is read, changed and written.
+static CHANGING: Mutex<()> = Mutex::new(());
+
+/// What the file says besides the run.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub(super) struct Notes {
+    /// The camera's pins that reach into the run. `None`: not known, so all of it counts as pinned.
+    pub(super) pins: Option<Vec<Range<Timestamp>>>,
+    /// What was deleted on purpose while the database was away.
+    pub(super) deleted: Vec<Range<Timestamp>>,
+}
+
+#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+struct RunFile {
+    version: u32,
+    id: Uuid,
+    camera: Uuid,
+    ordinal: i64,
+    first_sequence: i64,
+    started_at_us: i64,
+    width: u16,
+    height: u16,
+    codec: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    ended_at_us: Option<i64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    end_reason: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pins_us: Option<Vec<(i64, i64)>>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    deleted_us: Vec<(i64, i64)>,
+}
+
+impl RunFile {
+    fn new(run: &Run, notes: &Notes) -> Self {
+        let to_us = |range: &Range<Timestamp>| (range.start.as_microsecond(), range.end.as_microsecond());
+        Self {
+            version: VERSION,
+            id: run.id.0,
+            camera: run.camera.0,
+            ordinal: run.ordinal,
+            first_sequence: run.first_sequence,
+            started_at_us: run.started_at.as_microsecond(),
+            width: run.size.0,
+            height: run.size.1,
+            codec: run.codec.clone(),
+            ended_at_us: run.ended_at.map(Timestamp::as_microsecond),
+            end_reason: run.end_reason.map(|reason| reason.name().to_owned()),
+            pins_us: notes.pins.as_ref().map(|pins| pins.iter().map(to_us).collect()),
+            deleted_us: notes.deleted.iter().map(to_us).collect(),
+        }
+    }
+
+    /// `None` for a version or a reason that is not known.
+    fn parts(self) -> Option<(Run, Notes)> {
+        let end_reason = match &self.end_reason {
+            Some(name) => Some(EndReason::from_name(name)?),
+            None => None,
+        };
+        let ranges = |us: Vec<(i64, i64)>| us.into_iter().map(|(from, to)| from_us(from)..from_us(to)).collect();
+        let notes = Notes { pins: self.pins_us.map(ranges), deleted: ranges(self.deleted_us) };
+        let run = Run {
+            id: RunId(self.id),
+            camera: CameraId(self.camera),
+            ordinal: self.ordinal,
+            first_sequence: self.first_sequence,
+            started_at: from_us(self.started_at_us),
+            ended_at: self.ended_at_us.map(from_us),
+            end_reason,
+            size: (self.width, self.height),
+            codec: self.codec,
+        };
+        (self.version == VERSION).then_some((run, notes))
+    }
+}
+
+/// Reads a run's folder; `None` when the file is no run's.
+pub(super) fn read(folder: &Path) -> io::Result<Option<(Run, Notes)>> {
+    let bytes = fs::read(folder.join(RUN_FILE))?;
+    Ok(serde_json::from_slice::<RunFile>(&bytes).ok().and_then(RunFile::parts))
+}
+
+/// Writes a new run's file. `pins` is asked at that very moment, so that no pin is set between the question and the file.
+pub(super) fn create(
+    folder: &Path,
+    run: &Run,
+    pins: impl FnOnce() -> Option<Vec<Range<Timestamp>>>,
+) -> Result<(), DiskError> {
+    let _changing = changing();
+    write(folder, run, &Notes { pins: pins(), deleted: Vec::new() })
+}
+
+/// Writes what a run is now; what else the file says stays.
+pub(super) fn keep(folder: &Path, run: &Run) -> Result<(), DiskError> {
+    let _changing = changing();
+    let notes = read(folder).ok().flatten().map(|(_, notes)| notes);
+    write(folder, run, &notes.unwrap_or_default())
+}
+
+/// Changes what a run's file says besides the run; a run that is gone, and one that cannot be read, has nothing to
+/// change.
+pub(super) fn change(folder: &Path, change: impl FnOnce(&Run, &mut Notes)) -> Result<(), DiskError> {
+    let _changing = changing();
+    match read(folder) {
+        Ok(Some((run, before))) => {
+            let mut notes = before.clone();
+            change(&run, &mut notes);
+            if notes == before { Ok(()) } else { write(folder, &run, &notes) }
+        }
+        Ok(None) => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(DiskError::file(&folder.join(RUN_FILE))(error)),
+    }
+}
+
+fn changing() -> MutexGuard<'static, ()> {
+    CHANGING.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn write(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
+    let path = folder.join(RUN_FILE);
+    let file = RunFile::new(run, notes);
+    let bytes = serde_json::to_vec_pretty(&file).map_err(|error| DiskError::file(&path)(error.into()))?;
+    disk::replace(&path, &bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(seconds: i64) -> Timestamp {
+        from_us(1_780_000_000_000_000 + seconds * 1_000_000)
+    }
+
+    fn run() -> Run {
+        Run {
+            id: RunId(Uuid::from_u128(7)),
+            camera: CameraId(Uuid::from_u128(8)),
+            ordinal: 3,
+            first_sequence: 100,
+            started_at: at(0),
+            ended_at: None,
+            end_reason: None,
+            size: (640, 480),
+            codec: "avc1.42C01E".into(),
+        }
+    }
+
+    #[test]
+    fn a_run_that_ends_keeps_its_pins() {
+        let folder = tempfile::tempdir().unwrap();
+        create(folder.path(), &run(), || Some(Vec::new())).unwrap();
+        change(folder.path(), |_, notes| notes.pins.get_or_insert_default().push(at(5)..at(9))).unwrap();
+        let ended = Run { ended_at: Some(at(60)), end_reason: Some(EndReason::Stalled), ..run() };
+        keep(folder.path(), &ended).unwrap();
+        change(folder.path(), |_, notes| notes.deleted.push(at(20)..at(30))).unwrap();
+        let notes = Notes { pins: Some(vec![at(5)..at(9)]), deleted: vec![at(20)..at(30)] };
+        assert_eq!(read(folder.path()).unwrap(), Some((ended, notes)));
+    }
+
+    #[test]
+    fn a_file_of_an_earlier_release_knows_no_pins() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = r#"{"version": 1, "id": "00000000-0000-0000-0000-000000000007",
+            "camera": "00000000-0000-0000-0000-000000000008", "ordinal": 3, "first_sequence": 100,
+            "started_at_us": 1780000000000000, "width": 640, "height": 480, "codec": "avc1.42C01E"}"#;
+        fs::write(folder.path().join(RUN_FILE), text).unwrap();
+        assert_eq!(read(folder.path()).unwrap(), Some((run(), Notes::default())));
+        fs::write(folder.path().join(RUN_FILE), "{}").unwrap();
+        assert_eq!(read(folder.path()).unwrap(), None);
+        change(folder.path(), |_, notes| notes.pins = Some(Vec::new())).unwrap();
+        assert_eq!(fs::read(folder.path().join(RUN_FILE)).unwrap(), b"{}");
+        change(&folder.path().join("gone"), |_, notes| notes.pins = Some(Vec::new())).unwrap();
+    }
+}
