@@ -66,7 +66,9 @@ fn of_part(part: &PartView) -> Attention {
 fn advice(reason: &str) -> &'static str {
     match reason {
         "away" => "the hub tries by itself; look at <state>/postgres/postgres.log, or at the server of database.url",
-        "disk_full" => "larderctl recording delete, larderctl recording unpin, or lower recordings.free_mib",
+        "disk_full" => {
+            "remove other files, larderctl recording delete, larderctl recording unpin, or lower recordings.free_mib"
+        }
         "read_only" => "dmesg says why; check the disk and mount it again",
         "not_writable" | "unreadable" => "look at its owner and mode, and at the disk",
         "encoder" => "install ffmpeg, or correct recordings.ffmpeg and recordings.encoder",

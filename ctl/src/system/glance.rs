@@ -15,6 +15,8 @@ use crate::{
 
 /// Characters of the disk's bar.
 const BAR: u64 = 40;
+/// Other files that grow by less a minute are not said to grow.
+const WORTH_A_WORD: u64 = 1_000_000;
 
 pub(super) fn show(view: &StatusView, out: &mut Out) -> Result<(), Failure> {
     let since = view.started_at.map(|at| format!(" (since {})", when::show(at, out.zone()))).unwrap_or_default();
@@ -144,7 +146,22 @@ fn show_disk(disk: &DiskView, out: &mut Out) -> Result<(), Failure> {
         show_bytes(total),
         show_bytes(disk.floor_bytes)
     ))?;
+    if let Some(others) = others(disk) {
+        out.line(&format!("  {others}"))?;
+    }
     out.line(&format!("  {}", outlook(disk)))
+}
+
+/// What else takes the disk; a hub of an earlier release does not say.
+fn others(disk: &DiskView) -> Option<String> {
+    let mut words = format!("{} of other files", show_bytes(disk.other_bytes?));
+    if disk.other_growth_bytes_per_minute >= WORTH_A_WORD {
+        words += &format!(", growing by {} a minute", show_bytes(disk.other_growth_bytes_per_minute));
+    }
+    if let Some(database) = disk.database_bytes {
+        words += &format!(", {} of the database", show_bytes(database));
+    }
+    Some(words)
 }
 
 fn outlook(disk: &DiskView) -> String {

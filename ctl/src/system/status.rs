@@ -62,6 +62,9 @@ pub(super) struct DiskView {
     pub(super) floor_bytes: u64,
     pub(super) recordings_bytes: u64,
     pub(super) recorded_bytes_per_day: Option<u64>,
+    pub(super) database_bytes: Option<u64>,
+    pub(super) other_bytes: Option<u64>,
+    pub(super) other_growth_bytes_per_minute: u64,
     /// Until the oldest recordings make room for new ones, at the pace of the last day.
     pub(super) days_left: Option<u64>,
 }
@@ -138,6 +141,9 @@ impl From<Disk> for DiskView {
             floor_bytes: disk.floor_bytes,
             recordings_bytes: disk.recordings_bytes,
             recorded_bytes_per_day: disk.recorded_bytes_per_day,
+            database_bytes: disk.database_bytes,
+            other_bytes: disk.other_bytes,
+            other_growth_bytes_per_minute: disk.other_growth_bytes_per_minute,
         }
     }
 }

@@ -49,14 +49,15 @@ pub(super) struct Found {
 /// Every segment's file below the root, the oldest first. What cannot be read is left out: it stays.
 pub(super) async fn list(shared: &Shared) -> Vec<Found> {
     let (root, active) = (shared.root.clone(), shared.all_active());
-    blocking(move || {
-        let cameras = folders(&root).unwrap_or_default();
-        let runs = cameras.iter().flat_map(|camera| run_folders(camera).unwrap_or_default());
-        let mut found: Vec<Found> = runs.flat_map(|run| of_run(&run, &active).unwrap_or_default()).collect();
-        found.sort_by_key(|file| file.range.start);
-        found
-    })
-    .await
+    blocking(move || list_below(&root, &active)).await
+}
+
+fn list_below(root: &Path, active: &Active) -> Vec<Found> {
+    let cameras = folders(root).unwrap_or_default();
+    let runs = cameras.iter().flat_map(|camera| run_folders(camera).unwrap_or_default());
+    let mut found: Vec<Found> = runs.flat_map(|run| of_run(&run, active).unwrap_or_default()).collect();
+    found.sort_by_key(|file| file.range.start);
+    found
 }
 
 fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
@@ -195,4 +196,84 @@ fn tree_bytes(folder: &Path) -> u64 {
             Err(_) => 0,
         })
         .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::{
+        recorder::{recover::tests::interrupted_of, run_file::RUN_FILE},
+        recordings::EndReason,
+    };
+
+    /// An ended run of four minutes: four segments.
+    fn ended(root: &Path, camera: CameraId, pins: Option<Vec<Range<Timestamp>>>) -> (Run, PathBuf) {
+        let (mut run, folder) = interrupted_of(camera, root, 120);
+        run.ended_at = Some(run.started_at + Duration::from_secs(240));
+        run.end_reason = Some(EndReason::Stalled);
+        run_file::keep(&folder, &run).unwrap();
+        run_file::change(&folder, |_, notes| notes.pins = pins).unwrap();
+        (run, folder)
+    }
+
+    fn starts(files: &[&Found], run: &Run) -> Vec<i64> {
+        files.iter().map(|file| file.range.start.duration_since(run.started_at).as_secs() / 60).collect()
+    }
+
+    const NOTHING: Minimum = Minimum { time: Duration::ZERO, bytes: 0 };
+
+    #[test]
+    fn what_is_pinned_written_or_not_known_stays() {
+        let root = tempfile::tempdir().unwrap();
+        let camera = CameraId::random();
+        let (run, folder) = ended(root.path(), camera, Some(Vec::new()));
+        let all = |active: &Active| list_below(root.path(), active);
+        let free = |active: &Active| starts(&chosen(&all(active), u64::MAX, NOTHING, run.started_at), &run);
+        let none = Active::new();
+        assert_eq!(free(&none), [0, 1, 2, 3]);
+        let second = run.started_at + Duration::from_secs(60);
+        assert_eq!(free(&Active::from([(run.id, Some(second))])), [0]);
+        assert_eq!(free(&Active::from([(run.id, None)])), [] as [i64; 0]);
+
+        let pin = second + Duration::from_secs(10)..second + Duration::from_secs(20);
+        run_file::change(&folder, |_, notes| notes.pins = Some(vec![pin])).unwrap();
+        assert_eq!(free(&none), [0, 2, 3]);
+        run_file::change(&folder, |_, notes| notes.pins = None).unwrap();
+        assert_eq!(free(&none), [] as [i64; 0], "a file of an earlier release says nothing of pins");
+        fs::write(folder.join(RUN_FILE), "{").unwrap();
+        assert!(all(&none).is_empty(), "what cannot be read counts as pinned");
+    }
+
+    #[test]
+    fn the_oldest_go_and_the_newest_of_each_camera_stay() {
+        let root = tempfile::tempdir().unwrap();
+        let (run, folder) = ended(root.path(), CameraId::random(), Some(Vec::new()));
+        let all = list_below(root.path(), &Active::new());
+        let size = all[0].size_bytes;
+        let minimum = |minutes: u64, bytes| Minimum { time: Duration::from_secs(60 * minutes), bytes };
+        let choose = |bytes, minimum| starts(&chosen(&all, bytes, minimum, run.ended_at.unwrap()), &run);
+        assert_eq!(choose(size + 1, NOTHING), [0, 1]);
+        assert_eq!(choose(u64::MAX, minimum(2, u64::MAX)), [0, 1]);
+        assert_eq!(choose(u64::MAX, minimum(60, size)), [0, 1, 2]);
+
+        let (deleted, gone, failed) = unlink(&chosen(&all, size + 1, NOTHING, run.started_at));
+        assert_eq!((deleted.segments, deleted.bytes), (2, 2 * size));
+        assert!(failed.is_none());
+        let minute = |n: u64| run.started_at + Duration::from_secs(60 * n);
+        assert_eq!(gone, [(folder.clone(), vec![minute(0)..minute(1), minute(1)..minute(2)])]);
+        assert_eq!(segment_files(&folder).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn a_database_elsewhere_is_not_beside_the_recordings() {
+        let root = tempfile::tempdir().unwrap();
+        let database = root.path().join("postgres/data");
+        assert_eq!(database_beside(root.path(), &database), None);
+        fs::create_dir_all(database.join("base")).unwrap();
+        fs::write(database.join("base/1"), [7; 100_000]).unwrap();
+        assert!((100_000..200_000).contains(&database_beside(root.path(), &database).unwrap()));
+        assert_eq!(database_beside(root.path(), Path::new("/proc")), None);
+    }
 }

@@ -50,6 +50,9 @@ fn status(parts: Vec<system_status::Part>, cameras: Vec<CameraView>) -> StatusVi
             floor_bytes: 5_000_000_000,
             recordings_bytes: 42_000_000,
             recorded_bytes_per_day: Some(9_600_000_000),
+            database_bytes: Some(58_000_000),
+            other_bytes: Some(376_500_000_000),
+            other_growth_bytes_per_minute: 2_100_000_000,
         }),
         listeners: vec![system_status::Listener { name: "http".into(), address: "0.0.0.0:8080".into() }],
     };
@@ -136,6 +139,9 @@ fn the_bar_shows_what_is_there_however_small() {
             floor_bytes: floor,
             recordings_bytes: recordings,
             recorded_bytes_per_day: None,
+            database_bytes: None,
+            other_bytes: None,
+            other_growth_bytes_per_minute: 0,
             days_left: None,
         })
     };

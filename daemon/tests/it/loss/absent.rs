@@ -6,7 +6,7 @@ use std::{fs, io::Write as _, path::PathBuf, time::Duration};
 use larder_proto::pb::{self, alarm_condition};
 use tonic::Code;
 
-use super::{Watched, disk::Mounts};
+use super::{Watched, mounts::Mounts};
 use crate::support::{Clients, Habits, Home, Server, get, get_with, until};
 
 /// A hub that worked with its database, was stopped in order, and whose camera goes on sending.
