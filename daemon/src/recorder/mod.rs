@@ -37,6 +37,7 @@ mod shared;
 mod sweep;
 mod taken;
 mod upkeep;
+mod usage;
 mod wish;
 
 use std::{

@@ -163,7 +163,7 @@ impl Floor {
         }
         let deleted = by_files::delete(shared, all, wanted, minimum).await?;
         self.budget.spend(deleted.bytes);
-        Ok(Made { deleted, by_files: true })
+        Ok(Made { deleted, by_files: deleted.segments > 0 })
     }
 }
 

@@ -21,12 +21,10 @@ use super::{
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
     marker::{self, Marker, Owner},
-    others::Others,
-    pace::Pace,
     pins::Pins,
-    room,
     rows::{Row, Rows},
     taken::Taken,
+    usage::Usage,
 };
 use crate::{
     clock::Clock,
@@ -83,12 +81,7 @@ struct State {
     unwritten_ends: HashMap<RunId, EndReason>,
     /// Why the encoder does not work, and what to do.
     encoder_trouble: Option<String>,
-    /// Bytes of all recordings, as counted last, and what changed since; absent before they were counted.
-    recordings_bytes: Option<u64>,
-    /// Bytes of the database, if it lies on the recordings' file system.
-    database_bytes: Option<u64>,
-    others: Others,
-    pace: Pace,
+    usage: Usage,
     elsewhere: Option<Elsewhere>,
     closing: bool,
 }
@@ -138,10 +131,7 @@ impl Shared {
                 space: Space::default(),
                 unwritten_ends: HashMap::new(),
                 encoder_trouble: None,
-                recordings_bytes: None,
-                database_bytes: None,
-                others: Others::default(),
-                pace: Pace::new(Instant::now()),
+                usage: Usage::new(Instant::now()),
                 elsewhere: None,
                 closing: false,
             }),
@@ -170,27 +160,19 @@ impl Shared {
 
     /// All recordings were counted.
     pub(super) async fn count_recordings(&self, bytes: u64) {
-        self.state().recordings_bytes = Some(bytes);
-        if self.space().await.is_ok() {
-            self.state().note_others(true);
+        if let Ok(space) = self.space().await {
+            self.state().usage.count(Instant::now(), bytes, space);
         }
     }
 
     /// So many bytes of recordings were deleted.
     pub(super) fn freed(&self, bytes: u64) {
-        let mut state = self.state();
-        state.recordings_bytes = state.recordings_bytes.map(|before| before.saturating_sub(bytes));
+        self.state().usage.free(bytes);
     }
 
     /// Who takes the disk.
     pub(super) fn taken(&self) -> Taken {
-        let state = self.state();
-        Taken {
-            recordings_bytes: state.recordings_bytes.unwrap_or_default(),
-            database_bytes: state.database_bytes,
-            other_bytes: state.others.bytes(),
-            other_growth_bytes: state.others.growth(),
-        }
+        self.state().usage.taken()
     }
 
     /// Looks how much the hub's own database takes of the recordings' file system.
@@ -198,19 +180,17 @@ impl Shared {
         let Some(database) = self.store.database_folder() else { return };
         let root = self.root.clone();
         let bytes = blocking(move || by_files::database_beside(&root, &database)).await;
-        self.state().database_bytes = bytes;
+        self.state().usage.set_database_bytes(bytes);
     }
 
     /// Bytes of the hub's own database, if it lies on the recordings' file system.
     pub(super) fn database_bytes(&self) -> Option<u64> {
-        self.state().database_bytes
+        self.state().usage.database_bytes()
     }
 
     /// Bytes that fit where recordings are kept.
     pub(super) fn place(&self, space: Space) -> u64 {
-        let state = self.state();
-        let others = state.others.least().or(state.others.bytes()).unwrap_or_default();
-        room::place(space, self.floor_bytes, others.saturating_add(state.database_bytes.unwrap_or_default()))
+        self.state().usage.place(space, self.floor_bytes)
     }
 
     /// What was deleted without rows, for its runs' files.
@@ -226,19 +206,17 @@ impl Shared {
         if let Some(topic) = self.hub.topic(camera) {
             topic.set_recorded_until(until);
         }
-        let mut state = self.state();
-        state.recordings_bytes = state.recordings_bytes.map(|before| before + bytes);
-        state.pace.add(Instant::now(), bytes);
+        self.state().usage.write(Instant::now(), bytes);
     }
 
     /// Bytes recorded since the start.
     pub(super) fn written_bytes(&self) -> u64 {
-        self.state().pace.total()
+        self.state().usage.pace().total()
     }
 
     /// Bytes that are recorded a day, once that is known.
     pub(super) fn bytes_per_day(&self) -> Option<u64> {
-        self.state().pace.per_day(Instant::now())
+        self.state().usage.pace().per_day(Instant::now())
     }
 
     pub(super) fn camera_folder(&self, camera: CameraId) -> PathBuf {
@@ -446,8 +424,8 @@ impl Shared {
         let space = blocking(move || probe(&root)).await;
         let mut state = self.state();
         state.space = space.as_ref().copied().unwrap_or_default();
-        if space.is_ok() {
-            state.note_others(false);
+        if let Ok(space) = &space {
+            state.usage.look(Instant::now(), *space);
         }
         drop(state);
         space
@@ -469,14 +447,5 @@ impl Shared {
             return Some(GapReason::DiskFailed);
         }
         self.state().full.then_some(GapReason::DiskFull)
-    }
-}
-
-impl State {
-    /// Notes what other files take, by what all take. Nothing is known of them before recordings were counted.
-    fn note_others(&mut self, counted: bool) {
-        let Some(recordings) = self.recordings_bytes else { return };
-        let ours = recordings.saturating_add(self.database_bytes.unwrap_or_default());
-        self.others.note(Instant::now(), self.space.used_bytes.saturating_sub(ours), counted);
     }
 }

@@ -237,9 +237,8 @@ impl Sweep {
         }
         let ids: Vec<i64> = known.iter().filter(|row| row.local).map(|row| row.id).collect();
         shared.store.remove_run(run.id, &ids).await?;
-        let folder = on_disk.folder.clone();
-        let removed = blocking(move || remove_run(&folder)).await;
-        removed.map_err(DiskError::folder(&on_disk.folder))?;
+        let empty = on_disk.clone();
+        blocking(move || remove_empty(&empty)).await;
         tracing::info!(run.id = %run.id.0, segments = ids.len(), "a run's rows followed its files, which made room");
         Ok(())
     }

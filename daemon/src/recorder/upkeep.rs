@@ -139,7 +139,7 @@ impl Upkeep {
             // Rows follow as soon as they can.
             Ok(made) if made.by_files => {
                 sweep.look_again();
-                due.sweep = Some(Instant::now() + SWEEP_PAUSE);
+                due.sweep.get_or_insert(Instant::now() + SWEEP_PAUSE);
             }
             Ok(_) => {}
             Err(error) => repeats::say!(warn, "", { error = chain(&error) }, "no room could be made"),
@@ -178,6 +178,8 @@ impl Upkeep {
                 resume(manual);
             }
         }
+        // What was adopted counts, and what is gone no longer does.
+        shared.count_recordings(shared.store.bytes(None).await.map_err(|error| chain(&error))?).await;
         swept
     }
 

@@ -28,6 +28,12 @@ impl Server {
         Self { state: home.state().to_owned(), programs }
     }
 
+    /// Its cluster is seen in another place from here.
+    pub(crate) fn seen_in(mut self, state: PathBuf) -> Self {
+        self.state = state;
+        self
+    }
+
     /// Kills it so that it cannot be started again. Its sessions too: they would answer a little longer.
     pub(crate) fn take_away(&self) {
         self.take_away_programs();
