@@ -25,6 +25,8 @@ use super::{
 use crate::support::{Clients, Daemon, Habits, Home, RunFiles, Server, until};
 
 const MIB: u64 = 1 << 20;
+/// Between copied runs, which are shorter.
+const APART: SignedDuration = SignedDuration::from_secs(60);
 
 /// A hub whose recordings lie on a small disk, and its cluster as well if it is asked for.
 struct Stage {
@@ -110,9 +112,10 @@ impl Scene {
     async fn begin(stage: &Stage, old_bytes: u64, young_bytes: u64) -> Self {
         let home = &stage.home;
         let daemon = home.start();
-        let watched = Watched::add(home, &home.clients().await, "fridge", Habits::default()).await;
+        let habits = Habits { interval_ms: (30, 60), ..Habits::default() };
+        let watched = Watched::add(home, &home.clients().await, "fridge", habits).await;
         until("footage to copy", || {
-            std::future::ready(watched.runs(home).first().filter(|run| bytes(run) > 150_000).map(drop))
+            std::future::ready(watched.runs(home).first().filter(|run| bytes(run) > 100_000).map(drop))
         })
         .await;
         daemon.stop().await;
@@ -121,10 +124,10 @@ impl Scene {
         let now = Timestamp::now();
         let (old, young) = (now - SignedDuration::from_hours(72), now - SignedDuration::from_hours(2));
         let camera = folder(&run).parent().unwrap().parent().unwrap().to_owned();
-        (0..count(old_bytes)).for_each(|n| copy(&run, &camera, 1 + n, old + SignedDuration::from_secs(20 * n)));
+        (0..count(old_bytes)).for_each(|n| copy(&run, &camera, 1 + n, old + APART * i32::try_from(n).unwrap()));
         let young_runs = count(young_bytes);
         (0..young_runs)
-            .for_each(|n| copy(&run, &camera, 1 + count(old_bytes) + n, young + SignedDuration::from_secs(20 * n)));
+            .for_each(|n| copy(&run, &camera, 1 + count(old_bytes) + n, young + APART * i32::try_from(n).unwrap()));
 
         let daemon = home.start();
         let clients = home.clients().await;
