@@ -21,6 +21,7 @@ const FILES: &[(&str, &str)] = &[
     ("V6__camera_sources", include_str!("../../migrations/0006_camera_sources.sql")),
     ("V7__jobs", include_str!("../../migrations/0007_jobs.sql")),
     ("V8__hub", include_str!("../../migrations/0008_hub.sql")),
+    ("V9__database_probe", include_str!("../../migrations/0009_database_probe.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

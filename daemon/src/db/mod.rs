@@ -1,9 +1,12 @@
 //! PostgreSQL: the pool, migrations, change notices, and the hub's own cluster.
 
 mod cache;
+mod cause;
+mod client;
 pub mod cluster;
 mod config;
 mod connections;
+mod health;
 pub mod jobs;
 mod keeper;
 mod migrations;
@@ -11,11 +14,13 @@ mod mirror;
 mod offline;
 mod owner;
 mod pool;
+mod probe;
 
 pub use cache::Cache;
+pub use client::{Client, Transaction};
 pub use config::Config;
 pub use migrations::{MigrateError, migrate, migrate_blocking};
 pub use mirror::{Mirror, Mirrored};
 pub use offline::{migrate_and_end, take_over_and_end};
 pub use owner::{Signed, Unfit};
-pub use pool::{Change, Client, Db, Error, StartError, Usage};
+pub use pool::{Change, Db, Error, StartError, Usage};

@@ -66,10 +66,7 @@ impl Unfit {
     /// What people are told, and monitors.
     pub(super) fn trouble(&self) -> Trouble {
         let reason = match self {
-            Self::Away(error) => {
-                let detail = "away; live view and recording go on, changes are refused until it is back";
-                return Trouble::new("away", format!("{detail} ({})", chain(error)));
-            }
+            Self::Away(_) => "away",
             Self::InUse(_) => "in_use",
             Self::Foreign { .. } => "foreign",
             Self::Schema(MigrateError::Newer(_)) => "newer",

@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-use deadpool_postgres::{Manager, ManagerConfig, Pool, RecyclingMethod, Runtime};
+use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
 use thiserror::Error;
 use tokio::sync::{broadcast, watch};
@@ -16,12 +16,15 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::{
-    Config, MigrateError,
+    Client, Config, MigrateError,
+    cause::{self, Cause, Place},
     cluster::{self, Cluster},
     config::require_tls_beyond_this_machine,
     connections::Connections,
+    health::Health,
     keeper::Keeper,
     owner::{Owned, Unfit},
+    probe,
 };
 use crate::{
     events::Events,
@@ -41,14 +44,12 @@ const SHORT_WAIT: Duration = Duration::from_secs(10);
 /// More than all channels in one burst; a reader that lags reloads whole.
 const CHANGES: usize = 64;
 
-/// A connection of the pool.
-pub type Client = deadpool_postgres::Client;
-
 /// The database; clones share the pool.
 #[derive(Clone)]
 pub struct Db {
     pool: Pool,
     told: Told,
+    health: Health,
     cluster: Option<Arc<Cluster>>,
     hub: Identity,
 }
@@ -84,6 +85,19 @@ enum Standing {
     Lost(Arc<Unfit>),
 }
 
+/// Waits for the database to be this hub's.
+pub(super) struct Held(watch::Receiver<Standing>);
+
+impl Held {
+    /// Until it is. Cancel safe.
+    pub(super) async fn held(&mut self) {
+        if self.0.wait_for(|standing| matches!(standing, Standing::Held(_))).await.is_err() {
+            // Nobody keeps it any more.
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 impl Told {
     fn new() -> Self {
         Self {
@@ -111,6 +125,11 @@ impl Told {
             std::mem::take(&mut *self.severed.lock().unwrap_or_else(PoisonError::into_inner)).cancel();
             self.tell(Change::Lost);
         }
+    }
+
+    /// Whether the database is this hub's and there, as it changes.
+    fn held(&self) -> Held {
+        Held(self.standing.subscribe())
     }
 
     /// Cancelled when the database is lost.
@@ -279,10 +298,12 @@ impl Db {
             .map_err(|error| StartError::Unfit(Arc::new(Error::Unavailable(error.into()).into())))?;
         let hub = Identity::load_or_create(state).map_err(StartError::Identity)?;
         let cluster = cluster.map(Arc::new);
+        let health = Health::new(cluster.as_ref().map_or_else(|| Place::server(&server), |cluster| cluster.files()));
+        tasks.spawn_until_stop(probe::run(server.clone(), tls.clone(), health.clone(), told.held()));
         let keeper =
             Keeper { config: server, cluster: cluster.clone(), tls, hub: hub.clone(), told: told.clone(), events };
         tasks.spawn_until_stop(keeper.run());
-        Ok(Self { pool, told, cluster, hub })
+        Ok(Self { pool, told, health, cluster, hub })
     }
 
     /// Waits until the database is this hub's, or it is clear that it will not be soon: a server elsewhere that does not
@@ -343,7 +364,29 @@ impl Db {
         if let Some(why) = unfit {
             return Err(Error::Unavailable(why.into()));
         }
-        Ok(self.pool.get().await?)
+        match self.pool.get().await {
+            Ok(client) => Ok(Client::new(client, self.health.clone())),
+            Err(error) => {
+                self.note(&error);
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Notes why there is no connection.
+    fn note(&self, error: &PoolError) {
+        match error {
+            PoolError::Backend(error) => {
+                if let Some(cause) = Cause::of(error).filter(|cause| *cause != Cause::Away) {
+                    self.health.met(cause, &cause::words(error));
+                }
+            }
+            PoolError::Timeout(TimeoutType::Wait) => {
+                let most = self.pool.status().max_size;
+                self.health.met(Cause::Busy, &format!("all {most} connections of database.max_connections are in use"));
+            }
+            _ => {}
+        }
     }
 
     /// Changes from now on. A reader that lags must take it as [`Change::Connected`].
@@ -353,14 +396,20 @@ impl Db {
 
     /// What is wrong, if something is.
     pub fn trouble(&self) -> Option<Trouble> {
-        let told = match &*self.told.standing.borrow() {
-            Standing::Held(_) => return None,
-            Standing::Unknown => Trouble::new("away", "was not reached yet; it is tried again and again"),
-            Standing::Lost(unfit) => unfit.trouble(),
+        let unfit = match &*self.told.standing.borrow() {
+            Standing::Held(_) => return self.health.trouble(),
+            Standing::Unknown => None,
+            Standing::Lost(unfit) => Some(Arc::clone(unfit)),
         };
         // Why the hub's own does not start says more than that nobody answers.
-        let failure = self.cluster.as_ref().and_then(|cluster| cluster.failure());
-        Some(failure.map_or(told, |error| Trouble::new("not_started", chain(&error))))
+        if let Some(error) = self.cluster.as_ref().and_then(|cluster| cluster.failure()) {
+            return Some(Trouble::new("not_started", chain(&error)));
+        }
+        Some(match unfit.as_deref() {
+            Some(Unfit::Away(error)) => self.health.away(error),
+            Some(unfit) => unfit.trouble(),
+            None => self.health.away(&Error::Unavailable("it was not reached yet".into())),
+        })
     }
 
     /// The folder of the hub's own cluster; `None` when the server is another's.

@@ -1,6 +1,5 @@
 //! Alarms, and causes that are there but not long enough.
 
-use deadpool_postgres::GenericClient;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
 use tokio_postgres::Row;
 
@@ -18,7 +17,7 @@ const COLUMNS: &str = "id, rule_id, rule_name, message, since, raised_at, cleare
 ///
 /// # Errors
 /// When the database fails.
-async fn keep(client: &impl GenericClient, alarm: &Alarm) -> Result<(), db::Error> {
+async fn keep(client: &db::Client, alarm: &Alarm) -> Result<(), db::Error> {
     let sql = format!(
         "INSERT INTO alarms ({COLUMNS}) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) \
          ON CONFLICT (id) DO UPDATE SET \

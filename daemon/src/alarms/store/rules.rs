@@ -2,7 +2,6 @@
 
 use std::{collections::HashMap, time::Duration};
 
-use deadpool_postgres::Transaction;
 use larder_proto::wire::{CameraId, camera::MilliCelsius};
 use tokio_postgres::{Row, error::SqlState};
 use uuid::Uuid;
@@ -13,7 +12,7 @@ use crate::{
         ChannelId, Error, RuleId,
         rule::{Condition, Rate, Rule, Threshold},
     },
-    db,
+    db::{self, Transaction},
     temperatures::SensorId,
 };
 

@@ -16,6 +16,7 @@ use std::{
 use thiserror::Error;
 use tokio::sync::{Mutex, watch};
 
+use super::cause::Place as Files;
 use crate::{outcome::chain, repeats, tasks::Tasks};
 use account::Account;
 use server::Server;
@@ -24,6 +25,8 @@ use server::Server;
 const SOCKET: &str = ".s.PGSQL.5432";
 /// A Unix socket's path holds 108 bytes with its end (unix(7)).
 const LONGEST_SOCKET: usize = 107;
+/// The cluster, beside the folder of its socket.
+const DATA: &str = "data";
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 const LAST_RETRY: Duration = Duration::from_secs(30);
 
@@ -31,6 +34,7 @@ const LAST_RETRY: Duration = Duration::from_secs(30);
 pub struct Cluster {
     /// Holds the socket.
     run: PathBuf,
+    data: PathBuf,
     server: Arc<Mutex<Option<Server>>>,
     /// How its last start went; absent while it starts.
     started: watch::Receiver<Option<Result<(), Arc<Error>>>>,
@@ -101,7 +105,7 @@ impl Cluster {
         let (told, started) = watch::channel(None);
         let place = Place { state: state.to_owned(), bin_dir: bin_dir.map(Path::to_owned) };
         tasks.spawn_until_stop(keep_running(place, Arc::clone(&server), told));
-        Ok(Self { run, server, started })
+        Ok(Self { data: run.with_file_name(DATA), run, server, started })
     }
 
     /// [`Cluster::begin`], waiting until it runs.
@@ -155,7 +159,12 @@ impl Cluster {
 
     /// Where its data is.
     pub fn folder(&self) -> &Path {
-        &self.layout.data
+        &self.data
+    }
+
+    /// Where its files are, for whoever has to look after them.
+    pub(super) fn files(&self) -> Files {
+        Files::Own { log: self.data.with_file_name("postgres.log"), data: self.data.clone() }
     }
 
     /// Stops it: sessions are ended, data is written (PostgreSQL's "fast" shutdown). `false` when that takes longer
@@ -188,7 +197,7 @@ impl Layout {
     fn find(place: &Place) -> Result<Self, Error> {
         let run = Self::run_folder(&place.state)?;
         let home = run.parent().unwrap_or(&run).to_owned();
-        let data = home.join("data");
+        let data = home.join(DATA);
         let bin = install::find_bin(place.bin_dir.as_deref(), &data)?;
         Ok(Self { log: home.join("postgres.log"), account: Account::of_the_cluster()?, data, run, bin })
     }

@@ -1,10 +1,10 @@
 //! Jobs in PostgreSQL.
 
-use tokio_postgres::{Row, Transaction, types::Json};
+use tokio_postgres::{Row, types::Json};
 use uuid::Uuid;
 
 use super::{Finished, Job, JobId, Outcome, Progress};
-use crate::db::{Db, Error};
+use crate::db::{Db, Error, Transaction};
 
 const COLUMNS: &str = "id, kind, lane, about, title, input, priority, created_at, attempts, next_attempt_at, done, \
                        total, unit, error, finished_at, outcome";

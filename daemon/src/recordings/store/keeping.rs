@@ -4,10 +4,10 @@ use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
-use tokio_postgres::Transaction;
 use uuid::Uuid;
 
 use super::{Error, RunId, SEGMENT_COLUMNS, Store, StoredSegment};
+use crate::db::Transaction;
 
 /// A run whose last segment was removed; its folder can go.
 #[derive(Clone, Debug, Eq, PartialEq)]

@@ -5,10 +5,11 @@ use std::ops::Range;
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error as ThisError;
-use tokio_postgres::{Row, Transaction};
+use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::{Error, Pin, Store};
+use crate::db::Transaction;
 
 /// Why a range was not pinned.
 #[derive(Debug, ThisError)]

@@ -1,0 +1,150 @@
+//! Asks the database every few seconds for what the hub needs of it: a connection, every table, and a row that is
+//! written, read and committed to its disk.
+
+use std::{pin::pin, time::Duration};
+
+use tokio::time::{Instant, sleep, timeout_at};
+use tokio_postgres::{Client, Config, SimpleQueryMessage};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::{
+    cause::{self, Cause},
+    health::Health,
+    pool::Held,
+};
+
+/// Between two probes. Each writes one page of the database's log to its disk.
+const PAUSE: Duration = Duration::from_secs(5);
+/// And while something is wrong.
+const PAUSE_IN_TROUBLE: Duration = Duration::from_secs(2);
+/// A probe takes milliseconds; a card that is being trimmed stands still for seconds.
+const DEADLINE: Duration = Duration::from_secs(10);
+
+/// What the hub keeps its things in: each can be locked, dropped or damaged by itself.
+const TABLES: &[&str] = &[
+    "alarm_channels",
+    "alarm_pending",
+    "alarm_rule_channels",
+    "alarm_rules",
+    "alarms",
+    "cameras",
+    "gaps",
+    "hub",
+    "jobs",
+    "manual_recordings",
+    "pins",
+    "reading_days",
+    "reading_hours",
+    "reading_marks",
+    "reading_minutes",
+    "readings",
+    "runs",
+    "segments",
+    "sensors",
+    "sensors_gone",
+    "sessions",
+    "tokens",
+    "users",
+];
+
+/// Why a probe failed.
+type Failed = (Cause, String);
+
+/// Probes for ever. One at a time: a disk that hangs holds its session fast, also when nobody waits for it any more, and
+/// a session for each probe would use up the server's connections.
+pub(super) async fn run(server: Config, tls: MakeRustlsConnect, health: Health, mut database: Held) {
+    let mut number = 0;
+    loop {
+        // Another hub's is not written to.
+        database.held().await;
+        number += 1;
+        let mut asking = pin!(ask(&server, tls.clone(), number));
+        let end = Instant::now() + DEADLINE;
+        let found = match timeout_at(end, &mut asking).await {
+            Ok(found) => found,
+            Err(_elapsed) => {
+                health.probed(Err((Cause::Slow, format!("no answer within {} s", DEADLINE.as_secs()))));
+                asking.await
+            }
+        };
+        let pause = if found.is_ok() { PAUSE } else { PAUSE_IN_TROUBLE };
+        health.probed(found);
+        sleep(pause).await;
+    }
+}
+
+/// One probe, over a connection of its own: it finds out whether there still is one to be had.
+async fn ask(server: &Config, tls: MakeRustlsConnect, number: i64) -> Result<(), Failed> {
+    let (client, connection) = server.connect(tls).await.map_err(failed)?;
+    tokio::select! {
+        biased;
+        done = work(&client, number) => done,
+        ended = connection => Err(ended.err().map_or((Cause::Away, "the connection was closed".to_owned()), failed)),
+    }
+}
+
+async fn work(client: &Client, number: i64) -> Result<(), Failed> {
+    let answer = client.simple_query(&statements(number)).await.map_err(failed)?;
+    let read = answer.iter().rev().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.try_get("number").ok().flatten().map(str::to_owned),
+        _ => None,
+    });
+    if read == Some(number.to_string()) {
+        Ok(())
+    } else {
+        Err((Cause::Damaged, format!("{number} was written to database_probe, and {read:?} is read there")))
+    }
+}
+
+/// All of a probe in one round trip. A lock that writers need shows whether they would wait; a row's own place (`ctid`)
+/// stands in no index, so that a page of the table itself is read.
+fn statements(number: i64) -> String {
+    let first_rows: Vec<String> = TABLES.iter().map(|table| format!("(SELECT ctid FROM {table} LIMIT 1)")).collect();
+    format!(
+        "SET lock_timeout = '3s'; SET statement_timeout = '8s'; BEGIN;
+         INSERT INTO database_probe (number) VALUES ({number}) ON CONFLICT (id) DO UPDATE SET number = excluded.number;
+         LOCK TABLE {} IN ROW EXCLUSIVE MODE;
+         SELECT {};
+         SELECT number FROM database_probe;
+         COMMIT",
+        TABLES.join(", "),
+        first_rows.join(", ")
+    )
+}
+
+fn failed(error: tokio_postgres::Error) -> Failed {
+    // What the server refuses for another reason is no answer either.
+    (Cause::of(&error).unwrap_or(Cause::Away), cause::words(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock::Clock,
+        db::{Config, Db},
+        events::Events,
+        tasks::Tasks,
+        testing::prepare_cluster,
+    };
+
+    #[tokio::test]
+    async fn every_table_of_the_schema_is_probed() {
+        let state = tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir();
+        let state = state.unwrap();
+        prepare_cluster(state.path());
+        let tasks = Tasks::new();
+        let db = Db::start(&Config::default(), state.path(), Events::new(Clock::new()), &tasks).await.unwrap();
+        let client = db.client().await.unwrap();
+        let sql = "SELECT tablename::text FROM pg_tables WHERE schemaname = 'public' ORDER BY 1";
+        let rows = client.query(sql, &[]).await.unwrap();
+        let all: Vec<String> = rows.iter().map(|row| row.get(0)).collect();
+        let others = ["database_probe", "refinery_schema_history"];
+        let kept: Vec<&str> = all.iter().map(String::as_str).filter(|table| !others.contains(table)).collect();
+        assert_eq!(kept, TABLES);
+        client.simple_query(&statements(1)).await.unwrap();
+        drop(client);
+        tasks.stop(Duration::from_secs(5)).await;
+        assert!(db.close(Duration::from_secs(20)).await);
+    }
+}
