@@ -11,6 +11,7 @@ pub mod certs;
 pub mod clock;
 pub mod config;
 pub mod db;
+pub mod disk;
 pub mod events;
 pub mod files;
 pub mod home_assistant;

@@ -36,6 +36,7 @@ fn apply(directory: &Directory, hub: &Hub, recorder: &Recorder) {
 fn wanted(camera: &cameras::Camera) -> recorder::Wanted {
     recorder::Wanted {
         camera: camera.id,
+        name: camera.name.clone(),
         mode: match camera.recording.mode {
             cameras::Mode::Continuous => recorder::Mode::Continuous,
             cameras::Mode::Manual => recorder::Mode::Manual,

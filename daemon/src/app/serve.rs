@@ -90,7 +90,8 @@ impl Shared {
             ..Troubles::default()
         };
         let relay = places.relay.serve(&self.config.relay, self.relay()?)?;
-        let parts = watch::parts(self, built, &relay, &troubles);
+        let disk = watch::disk(self).context("starting the thread that looks at the disk")?;
+        let parts = watch::parts(self, built, &relay, disk, &troubles);
         let grpc = self.grpc(built, &parts, addresses).await?;
         let pages = self.pages(grpc.clone(), parts, built, addresses)?;
         let pages = http::router(pages, access::layer(self.access.clone()));

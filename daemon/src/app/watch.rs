@@ -1,6 +1,6 @@
 //! How the hub is doing: its parts, and the gauges that are read when somebody looks.
 
-use std::sync::Arc;
+use std::{io, sync::Arc};
 
 use jiff::Timestamp;
 use metrics::gauge;
@@ -9,8 +9,10 @@ use super::serve::{Built, Shared};
 #[cfg(feature = "moq")]
 use crate::moq;
 use crate::{
+    disk::{Disk, Place},
     http::metrics::SensorNow,
     parts::{Ask, Parts, Recent},
+    recorder,
     relay::Relay,
     system,
     temperatures::Sensor,
@@ -28,8 +30,15 @@ pub(super) struct Troubles {
     pub(super) moq: Option<moq::Reached>,
 }
 
+/// Looks at the disks of recordings and state.
+pub(super) fn disk(shared: &Shared) -> io::Result<Disk> {
+    let root = shared.root.clone();
+    let recordings = Place { only_with: Some(recorder::marker_of(&root)), folder: root };
+    Disk::start(vec![recordings, Place { folder: shared.config.state(), only_with: None }])
+}
+
 /// Every part, each with what may be the matter with it.
-pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, troubles: &Troubles) -> Parts {
+pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, disk: Disk, troubles: &Troubles) -> Parts {
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
     let (temperatures, alarms, relay) = (built.temperatures.clone(), built.alarms.clone(), relay.clone());
@@ -38,6 +47,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, troubles: &Tr
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     let mut parts: Vec<(&'static str, Ask)> = vec![
         ("database", Box::new(move || db.trouble())),
+        ("disk", Box::new(move || disk.trouble())),
         ("recorder", Box::new(move || recorder.status().trouble)),
         ("temperatures", Box::new(move || temperatures.trouble())),
         ("alarms", Box::new(move || alarms.trouble())),

@@ -7,7 +7,6 @@ use tokio::{
     sync::watch,
     time::{Instant, sleep_until, timeout},
 };
-use uuid::Uuid;
 
 use super::{
     collect::blocking,
@@ -19,9 +18,11 @@ use super::{
     wish::Wish,
 };
 use crate::{
+    backoff::Backoff,
     hub::{Frame, Presence, Tap, Topic},
     outcome::chain,
     recordings::{EndReason, GapReason},
+    repeats,
 };
 
 /// How often an idle camera's state is looked at.
@@ -52,7 +53,7 @@ pub(super) struct CameraTask {
     wish: watch::Receiver<Wish>,
     state: watch::Sender<State>,
     ordinals: Ordinals,
-    failures: u32,
+    backoff: Backoff,
     /// When it may be tried again, and why not now.
     pause: Option<(Instant, GapReason)>,
     carried: Option<Arc<Frame>>,
@@ -73,7 +74,7 @@ impl CameraTask {
             wish,
             state,
             ordinals: Ordinals::default(),
-            failures: 0,
+            backoff: Backoff::new(FIRST_PAUSE, LONGEST_PAUSE),
             pause: None,
             carried: None,
             topic: None,
@@ -279,8 +280,12 @@ impl CameraTask {
             self.shared.not_recording_since(self.camera, ended.ended_at, reason);
         }
         self.carried = ended.carried;
+        if ended.lasted >= WORKS {
+            self.backoff.reset();
+        }
         let failed = match ended.reason {
             EndReason::EncoderFailed => Some(GapReason::EncoderFailed),
+            EndReason::DiskFull => Some(GapReason::DiskFull),
             // Behind a disk that was only slow the next run follows at once.
             EndReason::DiskFailed if self.carried.is_none() => Some(GapReason::DiskFailed),
             _ => None,
@@ -289,14 +294,10 @@ impl CameraTask {
             if ended.reason == EndReason::EncoderFailed {
                 metrics::counter!("larder_recorder_encoder_restarts_total").increment(1);
             }
-            self.failures = if ended.lasted >= WORKS { 1 } else { self.failures.saturating_add(1) };
-            let pause = pause(self.failures, Uuid::new_v4().as_bytes()[0]);
+            let pause = self.backoff.pause();
             self.pause = Some((Instant::now() + pause, reason));
-            let seconds = pause.as_secs_f64();
-            let (failures, reason) = (self.failures, reason.name());
-            tracing::warn!(camera.id = %self.camera, failures, seconds, reason, "recording is tried again later");
-        } else if ended.lasted >= WORKS {
-            self.failures = 0;
+            let (camera, seconds, reason) = (self.camera.to_string(), pause.as_secs_f64(), reason.name());
+            repeats::say!(warn, &camera, { camera.id = camera, seconds, reason }, "recording is tried again later");
         }
         if ended.topic_over {
             self.topic_over().await;
@@ -307,12 +308,6 @@ impl CameraTask {
 /// The reason of the gap that begins at a run's end, unless the next run follows at once.
 fn gap_behind(ended: &Ended) -> Option<GapReason> {
     ended.reason.gap().or_else(|| ended.carried.is_none().then_some(GapReason::HubDown))
-}
-
-/// Doubled from [`FIRST_PAUSE`] up to [`LONGEST_PAUSE`], three quarters to five quarters of it by chance.
-fn pause(failures: u32, chance: u8) -> Duration {
-    let doubled = FIRST_PAUSE.saturating_mul(1 << failures.saturating_sub(1).min(10)).min(LONGEST_PAUSE);
-    doubled.mul_f64(0.75 + f64::from(chance) / 510.0)
 }
 
 fn absence(topic: &Topic) -> GapReason {
@@ -344,13 +339,5 @@ mod tests {
         assert_eq!(gap_behind(&ended(EndReason::EncoderFailed, None)), Some(GapReason::EncoderFailed));
         assert_eq!(gap_behind(&ended(EndReason::Midnight, None)), Some(GapReason::HubDown));
         assert_eq!(gap_behind(&ended(EndReason::Midnight, Some(Arc::new(frame)))), None);
-    }
-
-    #[test]
-    fn pauses_double_up_to_a_minute() {
-        assert_eq!(pause(1, 0), Duration::from_millis(750));
-        assert_eq!(pause(1, 255), Duration::from_millis(1250));
-        assert_eq!(pause(4, 0), Duration::from_secs(6));
-        assert_eq!(pause(400, 255), Duration::from_secs(75));
     }
 }

@@ -8,6 +8,11 @@ use std::{
 
 use thiserror::Error;
 
+use crate::parts::Trouble;
+
+/// What two runs that begin need: folders of the camera and of the day, the run's, three files, and one more for a moment.
+const FEWEST_INODES: u64 = 16;
+
 /// Why something is not safely on disk.
 #[derive(Debug, Error)]
 pub enum DiskError {
@@ -88,7 +93,7 @@ pub(super) fn remove_file(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Bytes of a file system.
+/// Room of a file system.
 #[derive(Clone, Copy, Debug, Default, Eq, PartialEq)]
 pub struct Space {
     /// All there is.
@@ -97,9 +102,45 @@ pub struct Space {
     pub free_bytes: u64,
     /// What is taken; together with what is free it is less than all where some is reserved for root.
     pub used_bytes: u64,
+    /// How many files may still be made; `None` where that is not counted.
+    pub free_inodes: Option<u64>,
+}
+
+/// What a file system has too little of.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub(super) enum Lack {
+    /// Less is free than the floor.
+    Bytes,
+    /// Fewer files can be made than a run or two need.
+    Inodes,
+}
+
+impl Lack {
+    /// As the recorder's trouble.
+    pub(super) fn trouble(self, root: &Path, taken: &Taken) -> Trouble {
+        let root = root.display();
+        match self {
+            Self::Bytes => Trouble::new(
+                "disk_full",
+                format!("the disk is full ({taken}): make room on {root}, delete recordings or take pins away"),
+            ),
+            Self::Inodes => Trouble::new(
+                "no_inodes",
+                format!("the file system of {root} has no inodes left: remove small files there (df -i counts them)"),
+            ),
+        }
+    }
 }
 
 impl Space {
+    /// What there is too little of to record.
+    pub(super) fn lacks(self, floor_bytes: u64) -> Option<Lack> {
+        if self.short_of(floor_bytes) > 0 {
+            return Some(Lack::Bytes);
+        }
+        self.free_inodes.is_some_and(|free| free < FEWEST_INODES).then_some(Lack::Inodes)
+    }
+
     /// Bytes that are missing so that `floor_bytes` stay free; 0 when none are.
     pub(super) fn short_of(self, floor_bytes: u64) -> u64 {
         floor_bytes.saturating_sub(self.free_bytes)
@@ -116,12 +157,23 @@ pub(super) fn space(path: &Path) -> io::Result<Space> {
         total_bytes: stat.f_blocks * stat.f_frsize,
         free_bytes: stat.f_bavail * stat.f_frsize,
         used_bytes: stat.f_blocks.saturating_sub(stat.f_bfree) * stat.f_frsize,
+        // btrfs and others count none.
+        free_inodes: (stat.f_files > 0).then_some(stat.f_favail),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_without_inodes_are_no_room_unless_nobody_counts_them() {
+        let space = |free_bytes, free_inodes| Space { total_bytes: 1 << 30, free_bytes, free_inodes };
+        assert_eq!(space(100, Some(FEWEST_INODES)).lacks(100), None);
+        assert_eq!(space(100, Some(FEWEST_INODES - 1)).lacks(100), Some(Lack::Inodes));
+        assert_eq!(space(99, Some(0)).lacks(100), Some(Lack::Bytes));
+        assert_eq!(space(100, None).lacks(100), None);
+    }
 
     #[test]
     fn a_replaced_file_is_whole_and_leaves_nothing_beside_it() {

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::{files, parts::Trouble};
 
 /// In the recordings folder.
-const MARKER: &str = ".larder-recordings";
+pub(super) const MARKER: &str = ".larder-recordings";
 /// In the state folder.
 const EXPECTED: &str = "recordings.id";
 

@@ -7,6 +7,7 @@
 //! One task a camera, one that looks after the folder ([`upkeep`]), one that writes rows. Files are the truth:
 //! recording goes on while the database is away, and the sweep writes down what it missed.
 
+mod behind;
 mod by_files;
 mod camera;
 mod collect;
@@ -75,9 +76,15 @@ use crate::{
     recordings::{Commands, Elsewhere, Pin, Store},
     tasks::Tasks,
 };
+use behind::Look;
 use camera::{CameraTask, State};
 use shared::{Ingredients, Shared};
 use wish::Wish;
+
+/// The file by which a recordings folder is known: without it, nothing is written there.
+pub fn marker_of(root: &Path) -> PathBuf {
+    root.join(marker::MARKER)
+}
 
 /// Given to a run's end when the hub stops without calling [`Recorder::close`].
 const GRACE: Duration = Duration::from_secs(10);
@@ -208,9 +215,21 @@ struct Cameras {
 }
 
 struct Handle {
+    name: String,
     wish: watch::Sender<Wish>,
+    /// When the wish changed last.
+    wished_at: Instant,
     state: watch::Receiver<State>,
     task: JoinHandle<()>,
+}
+
+impl Handle {
+    /// Changes the wish; `change` says whether it did.
+    fn change(&mut self, change: impl FnOnce(&mut Wish) -> bool) {
+        if self.wish.send_if_modified(change) {
+            self.wished_at = Instant::now();
+        }
+    }
 }
 
 impl Recorder {
@@ -270,13 +289,14 @@ impl Recorder {
             return;
         }
         cameras.removed.retain(|removed| wanted.iter().any(|wanted| wanted.camera == *removed));
-        for Wanted { camera, mode, .. } in &wanted {
+        for Wanted { camera, name, mode, .. } in &wanted {
             let Cameras { tasks, leaving, removed, .. } = &mut *cameras;
             if removed.contains(camera) {
                 continue;
             }
             let handle = tasks.entry(*camera).or_insert_with(|| self.spawn(*camera, leaving.remove(camera)));
-            handle.wish.send_if_modified(|wish| {
+            handle.name.clone_from(name);
+            handle.change(|wish| {
                 let changed = wish.mode != *mode;
                 *wish = Wish { mode: *mode, started: wish.started && *mode == Mode::Manual, leave: wish.leave };
                 changed
@@ -305,7 +325,7 @@ impl Recorder {
             }
             task.run().await;
         };
-        Handle { wish, state, task: shared.tasks.spawn(task) }
+        Handle { name: String::new(), wish, wished_at: Instant::now(), state, task: shared.tasks.spawn(task) }
     }
 
     /// Starts recording a camera in manual mode; again is the same as once.
@@ -330,12 +350,12 @@ impl Recorder {
     }
 
     fn manual(&self, camera: CameraId, started: bool) -> Result<watch::Receiver<State>, ManualError> {
-        let cameras = self.cameras();
-        let handle = cameras.tasks.get(&camera).ok_or(ManualError::NoSuchCamera(camera))?;
+        let mut cameras = self.cameras();
+        let handle = cameras.tasks.get_mut(&camera).ok_or(ManualError::NoSuchCamera(camera))?;
         if handle.wish.borrow().mode != Mode::Manual {
             return Err(ManualError::NotManual);
         }
-        handle.wish.send_if_modified(|wish| std::mem::replace(&mut wish.started, started) != started);
+        handle.change(|wish| std::mem::replace(&mut wish.started, started) != started);
         Ok(handle.state.clone())
     }
 
@@ -430,16 +450,11 @@ impl Recorder {
     /// How it is doing.
     pub fn status(&self) -> Status {
         let shared = &self.0.shared;
-        let root = shared.root.display();
-        let taken = shared.taken();
-        let full = || {
-            let to_do = format!("make room on {root}, delete recordings or take pins away");
-            Trouble::new("disk_full", format!("the disk is full ({taken}): {to_do}"))
-        };
+        let full = || shared.lack().map(|lack| lack.trouble(&shared.root, &shared.taken()));
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
         Status {
-            trouble: shared.trouble().or_else(|| shared.is_full().then(full)).or_else(encoder).or_else(elsewhere),
+            trouble: shared.trouble().or_else(full).or_else(encoder).or_else(|| self.behind()).or_else(elsewhere),
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
@@ -449,6 +464,18 @@ impl Recorder {
             rows_pending: shared.rows.pending(),
             tasks: shared.tasks.count(),
         }
+    }
+
+    /// The first camera whose pictures come and do not reach the disk.
+    fn behind(&self) -> Option<Trouble> {
+        let shared = &self.0.shared;
+        let cameras = self.cameras();
+        let mut wanted: Vec<_> = cameras.tasks.iter().filter(|(_, handle)| handle.wish.borrow().records()).collect();
+        wanted.sort_by(|(_, one), (_, other)| one.name.cmp(&other.name));
+        wanted.into_iter().find_map(|(camera, handle)| {
+            let look = Look::at(shared, *camera, handle.wished_at.elapsed())?;
+            Some(look.trouble(&handle.name, &shared.camera_folder(*camera), shared.failure(*camera)))
+        })
     }
 
     /// Ends every run, registers its last fragment and stops. `false` when that took longer than `grace`; what is

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     collect::{Collected, Collector, Failure, Slowness},
-    disk::DiskError,
+    disk::{DiskError, Lack},
     ffmpeg::{Ffmpeg, LONGEST_EXCUSE},
     ordinals::Ordinals,
     shared::Shared,
@@ -90,7 +90,7 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
     let (ffmpeg, stdout) = match Ffmpeg::start(&shared.settings(), &shared.tasks, size).await {
         Ok(started) => started,
         Err(error) => {
-            tracing::warn!(camera.id = %camera, error = chain(&error), "the encoder did not start");
+            shared.failed(camera, EndReason::EncoderFailed, chain(&error));
             let (reason, ended_at) = (EndReason::EncoderFailed, first.captured_at);
             let lasted = began.elapsed();
             return Ended { reason, ended_at, fragments: 0, carried: None, topic_over: false, lasted, lost: false };
@@ -233,11 +233,13 @@ impl Feed {
                 None
             }
             Err(error) if self.disk.is_waited_for() => {
-                tracing::warn!(camera.id = %topic.camera(), error = chain(&error), "the disk takes nothing");
+                let camera = topic.camera().to_string();
+                repeats::say!(warn, &camera, { camera.id = camera, error = chain(&error) }, "the disk takes nothing");
                 Some(Stop::because(EndReason::DiskFailed))
             }
             Err(error) => {
-                tracing::warn!(camera.id = %topic.camera(), error = chain(&error), "the encoder failed");
+                let camera = topic.camera().to_string();
+                repeats::say!(warn, &camera, { camera.id = camera, error = chain(&error) }, "the encoder failed");
                 Some(Stop::because(EndReason::EncoderFailed))
             }
         }
@@ -340,11 +342,12 @@ fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared
         None => return stop.reason,
         Some(Failure::Full) => EndReason::DiskFull,
         Some(Failure::Away(trouble)) => {
-            tracing::error!(camera.id = %camera, reason = trouble.detail, "the recordings folder went away");
+            shared.failed(camera, EndReason::DiskFailed, trouble.detail.clone());
             EndReason::DiskFailed
         }
         Some(Failure::Disk(error)) if error.is_full() => {
-            shared.set_full(true);
+            shared.set_lack(Some(shared.last_space().lacks(shared.floor_bytes).unwrap_or(Lack::Bytes)));
+            shared.failed(camera, EndReason::DiskFull, chain(error));
             shared.make_room.notify_one();
             EndReason::DiskFull
         }
@@ -352,11 +355,11 @@ fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared
             if let DiskError::Folder { .. } = error {
                 shared.set_trouble(Some(Trouble::new("not_writable", chain(error))));
             }
-            tracing::error!(camera.id = %camera, error = chain(error), "the disk failed");
+            shared.failed(camera, EndReason::DiskFailed, chain(error));
             EndReason::DiskFailed
         }
         Some(Failure::Encoder(complaint)) => {
-            tracing::warn!(camera.id = %camera, complaint, "the encoder failed");
+            shared.failed(camera, EndReason::EncoderFailed, format!("the encoder failed: {complaint}"));
             EndReason::EncoderFailed
         }
     };

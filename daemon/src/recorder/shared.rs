@@ -17,7 +17,7 @@ use tokio::{
 use super::{
     by_files::{self, Active, Gone},
     collect::blocking,
-    disk::{self, Space},
+    disk::{self, Lack, Space},
     ffmpeg::Settings,
     gaps::{Gaps, OpenGap},
     marker::{self, Marker, Owner},
@@ -74,7 +74,8 @@ struct State {
     recovered: Vec<CameraId>,
     /// Whether the root was looked at since the start.
     has_looked: bool,
-    full: bool,
+    /// What there is too little of to record.
+    lack: Option<Lack>,
     /// How full the file system was when it was looked at last.
     space: Space,
     /// Why runs ended whose `run.json` could not be written: for the sweep to write.
@@ -82,6 +83,10 @@ struct State {
     /// Why the encoder does not work, and what to do.
     encoder_trouble: Option<String>,
     usage: Usage,
+    /// When a fragment of a camera reached the disk last.
+    committed: HashMap<CameraId, Instant>,
+    /// Why a camera's last run failed, until a fragment reaches the disk.
+    failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
     closing: bool,
 }
@@ -127,7 +132,9 @@ impl Shared {
                 active: HashMap::new(),
                 recovered: Vec::new(),
                 has_looked: false,
-                full: false,
+                lack: None,
+                committed: HashMap::new(),
+                failures: HashMap::new(),
                 space: Space::default(),
                 unwritten_ends: HashMap::new(),
                 encoder_trouble: None,
@@ -206,12 +213,32 @@ impl Shared {
         if let Some(topic) = self.hub.topic(camera) {
             topic.set_recorded_until(until);
         }
-        self.state().usage.write(Instant::now(), bytes);
+        let mut state = self.state();
+        state.usage.write(Instant::now(), bytes);
+        state.committed.insert(camera, Instant::now());
+        state.failures.remove(&camera);
     }
 
     /// Bytes recorded since the start.
     pub(super) fn written_bytes(&self) -> u64 {
         self.state().usage.pace().total()
+    }
+
+    /// When a fragment of the camera reached the disk last, since the start.
+    pub(super) fn committed_at(&self, camera: CameraId) -> Option<Instant> {
+        self.state().committed.get(&camera).copied()
+    }
+
+    /// Notes why a run of the camera failed. Logged once, however often it is tried again.
+    pub(super) fn failed(&self, camera: CameraId, reason: EndReason, why: String) {
+        let (reason, error) = (reason.name(), &why);
+        repeats::say!(error, &format!("{camera} {reason}"), { camera.id = %camera, reason, error }, "recording failed");
+        self.state().failures.insert(camera, why);
+    }
+
+    /// Why the camera's last run failed, unless a fragment reached the disk since.
+    pub(super) fn failure(&self, camera: CameraId) -> Option<String> {
+        self.state().failures.get(&camera).cloned()
     }
 
     /// Bytes that are recorded a day, once that is known.
@@ -292,6 +319,8 @@ impl Shared {
         let mut state = self.state();
         state.recovered.retain(|known| *known != camera);
         state.gaps.remove(&camera);
+        state.committed.remove(&camera);
+        state.failures.remove(&camera);
         drop(state);
         self.pins.forget(camera);
     }
@@ -377,33 +406,51 @@ impl Shared {
     }
 
     pub(super) fn is_full(&self) -> bool {
-        self.state().full
+        self.lack().is_some()
     }
 
-    pub(super) fn set_full(&self, full: bool) {
-        let before = std::mem::replace(&mut self.state().full, full);
-        if full && !before {
-            let taken = self.taken();
-            repeats::say!(
-                error,
-                "",
-                {
-                    path = %self.root.display(),
-                    disk.recordings_bytes = taken.recordings_bytes,
-                    disk.other_bytes = taken.other_bytes,
-                    disk.other_growth_bytes = taken.other_growth_bytes
-                },
-                "the disk is full, and deleting more recordings would not help or is not allowed: recording has stopped"
-            );
-            self.events.tell(Kind::DiskFull, None, format!("the disk is full ({taken}): recording has stopped"));
-        } else if before && !full {
-            tracing::info!("there is room to record again");
+    /// What there is too little of to record.
+    pub(super) fn lack(&self) -> Option<Lack> {
+        self.state().lack
+    }
+
+    pub(super) fn set_lack(&self, lack: Option<Lack>) {
+        let before = std::mem::replace(&mut self.state().lack, lack);
+        let path = self.root.display();
+        match (before, lack) {
+            (None, Some(Lack::Bytes)) => {
+                let taken = self.taken();
+                repeats::say!(
+                    error,
+                    "",
+                    {
+                        %path,
+                        disk.recordings_bytes = taken.recordings_bytes,
+                        disk.other_bytes = taken.other_bytes,
+                        disk.other_growth_bytes = taken.other_growth_bytes
+                    },
+                    "the disk is full, and deleting more recordings would not help or is not allowed: recording has stopped"
+                );
+                self.events.tell(Kind::DiskFull, None, format!("the disk is full ({taken}): recording has stopped"));
+            }
+            (None, Some(Lack::Inodes)) => {
+                repeats::say!(error, "", { %path }, "the disk has no inodes left");
+                self.events.tell(Kind::DiskFull, None, "the disk has no inodes left: recording has stopped");
+            }
+            (Some(_), None) => repeats::say!(info, "", { %path }, "there is room to record again"),
+            _ => {}
         }
+    }
+
+    /// Looks again for what there is too little of. A file system that does not tell is taken for full.
+    pub(super) async fn look_for_room(&self) {
+        let lack = self.space().await.map_or(Some(Lack::Bytes), |space| space.lacks(self.floor_bytes));
+        self.set_lack(lack);
     }
 
     /// Whether a segment may be begun; asks retention for room when there is not enough.
     pub(super) async fn has_room(&self) -> bool {
-        if self.is_above_floor().await {
+        if self.space().await.is_ok_and(|space| space.lacks(self.floor_bytes).is_none()) {
             return true;
         }
         let made = self.room_made.notified();
@@ -411,11 +458,11 @@ impl Shared {
         made.as_mut().enable();
         self.make_room.notify_one();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(3), made).await;
-        let room = self.is_above_floor().await;
-        if !room {
-            self.set_full(true);
+        let lack = self.space().await.map_or(Some(Lack::Bytes), |space| space.lacks(self.floor_bytes));
+        if lack.is_some() {
+            self.set_lack(lack);
         }
-        room
+        lack.is_none()
     }
 
     /// How full the recordings' file system is; asked on a thread for it, because a dying disk takes its time.
@@ -436,16 +483,11 @@ impl Shared {
         self.state().space
     }
 
-    /// Whether recording may go on. Not on a file system that does not tell.
-    pub(super) async fn is_above_floor(&self) -> bool {
-        self.space().await.is_ok_and(|space| space.short_of(self.floor_bytes) == 0)
-    }
-
     /// Why the camera may not be recorded whatever it sends.
     pub(super) fn obstacle(&self) -> Option<GapReason> {
         if self.trouble.borrow().is_some() {
             return Some(GapReason::DiskFailed);
         }
-        self.state().full.then_some(GapReason::DiskFull)
+        self.is_full().then_some(GapReason::DiskFull)
     }
 }

@@ -56,7 +56,13 @@ impl Bed {
     }
 
     fn want(&self, mode: Mode) {
-        self.recorder.set_wanted(vec![Wanted { camera: self.camera, mode, max_age: None, max_bytes: None }]);
+        self.recorder.set_wanted(vec![Wanted {
+            camera: self.camera,
+            name: "fridge".to_owned(),
+            mode,
+            max_age: None,
+            max_bytes: None,
+        }]);
     }
 
     fn send(&mut self, us: i64, large: bool) {

@@ -144,7 +144,7 @@ impl Upkeep {
             Ok(_) => {}
             Err(error) => repeats::say!(warn, "", { error = chain(&error) }, "no room could be made"),
         }
-        shared.set_full(!shared.is_above_floor().await);
+        shared.look_for_room().await;
         if !is_bound {
             return;
         }

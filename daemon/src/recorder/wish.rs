@@ -21,6 +21,8 @@ pub enum Mode {
 pub struct Wanted {
     /// Which.
     pub camera: CameraId,
+    /// As people call it.
+    pub name: String,
     /// When it is recorded.
     pub mode: Mode,
     /// Older recordings are deleted.

@@ -38,6 +38,7 @@ const CALLER: &str = "access";
 const RULES: &[(&str, &[&str])] = &[
     ("hub", &[]),
     ("db", &[]),
+    ("disk", &[]),
     ("certs", &[]),
     ("ingest", &["hub", "cameras", "temperatures"]),
     // The database for the kinds of its errors and changes alone; rows are the store's.

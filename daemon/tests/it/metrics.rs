@@ -191,6 +191,7 @@ async fn a_part_that_is_not_ready_is_named_with_its_reason() {
         "certificates",
         "clock",
         "database",
+        "disk",
         "grpc",
         "http",
         "https",

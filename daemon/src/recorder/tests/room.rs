@@ -15,7 +15,8 @@ async fn limits_take_the_oldest_leave_what_is_pinned_and_finish_what_was_interru
     let shared = &bed.recorder.0.shared;
     let upkeep = shared.upkeep.lock().await;
     let all = store.bytes(None).await.unwrap();
-    let wanted = |max_age, max_bytes| [Wanted { camera: bed.camera, mode: Mode::Off, max_age, max_bytes }];
+    let wanted =
+        |max_age, max_bytes| [Wanted { camera: bed.camera, name: String::new(), mode: Mode::Off, max_age, max_bytes }];
 
     store.pin(bed.camera, &(run.started_at..run.started_at + Duration::from_secs(10)), "").await.unwrap();
     let limits = wanted(None, Some(all - 1));
@@ -60,7 +61,7 @@ impl Gauge {
         let free = Arc::clone(&self.0);
         Box::new(move |_| {
             let free_bytes = free.lock().unwrap().ok_or(std::io::ErrorKind::NotConnected)?;
-            Ok(Space { total_bytes: 1 << 40, free_bytes, used_bytes: 0 })
+            Ok(Space { total_bytes: 1 << 40, free_bytes, ..Space::default() })
         })
     }
 }

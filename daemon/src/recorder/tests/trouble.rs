@@ -30,7 +30,7 @@ async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
     let stranger = crate::recordings::testing::run(bed.camera, 4, 0, 0);
     bed.bench.store.insert_run(&stranger).await.unwrap();
     recover::tests::interrupted_of(other, &bed.root(), 1);
-    let wanted = |camera| Wanted { camera, mode: Mode::Off, max_age: None, max_bytes: None };
+    let wanted = |camera| Wanted { camera, name: String::new(), mode: Mode::Off, max_age: None, max_bytes: None };
     bed.recorder.set_wanted(vec![wanted(bed.camera)]);
     let shared = &bed.recorder.0.shared;
     eventually("the first is swept first", async || shared.recovered_cameras() == [bed.camera]).await;
@@ -88,7 +88,7 @@ async fn a_run_whose_collector_died_is_ended_and_its_counts_are_not_used_again()
     let probe: disk::Probe = Box::new(move |_| {
         let now = dies.swap(false, std::sync::atomic::Ordering::SeqCst);
         assert!(!now, "the collector dies");
-        Ok(Space { total_bytes: 1 << 40, free_bytes: 1 << 40, used_bytes: 0 })
+        Ok(Space { total_bytes: 1 << 40, free_bytes: 1 << 40, ..Space::default() })
     });
     bed.recorder = Recorder::start_with(&config, deps, probe);
     bed.want(Mode::Continuous);
