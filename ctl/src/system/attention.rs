@@ -58,21 +58,20 @@ fn of_part(part: &PartView) -> Attention {
         severity: if part.ready { Severity::Warning } else { Severity::NotReady },
         about: part.name.replace('_', " "),
         what: part.detail.clone(),
-        to_do: advice(&part.reason).to_owned(),
+        to_do: advice(&part.name, &part.reason).to_owned(),
     }
 }
 
 /// What helps where the detail does not say it; the reasons are those of `docs/operations.md`.
-fn advice(reason: &str) -> &'static str {
-    match reason {
-        "away" => "the hub tries by itself; look at <state>/postgres/postgres.log, or at the server of database.url",
-        "disk_full" => {
+fn advice(part: &str, reason: &str) -> &'static str {
+    match (part, reason) {
+        ("recorder", "disk_full") => {
             "remove other files, larderctl recording delete, larderctl recording unpin, or lower recordings.free_mib"
         }
-        "read_only" => "dmesg says why; check the disk and mount it again",
-        "not_writable" | "unreadable" => "look at its owner and mode, and at the disk",
-        "encoder" => "install ffmpeg, or correct recordings.ffmpeg and recordings.encoder",
-        "accept_failed" => "raise LimitNOFILE of the service, or lower http.max_connections",
+        ("recorder", "read_only") => "dmesg says why; check the disk and mount it again",
+        (_, "not_writable" | "unreadable") => "look at its owner and mode, and at the disk",
+        ("recorder", "encoder") => "install ffmpeg, or correct recordings.ffmpeg and recordings.encoder",
+        (_, "accept_failed") => "raise LimitNOFILE of the service, or lower http.max_connections",
         _ => "",
     }
 }

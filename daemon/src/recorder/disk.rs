@@ -8,6 +8,7 @@ use std::{
 
 use thiserror::Error;
 
+use super::taken::Taken;
 use crate::parts::Trouble;
 
 /// What two runs that begin need: folders of the camera and of the day, the run's, three files, and one more for a moment.
@@ -168,7 +169,7 @@ mod tests {
 
     #[test]
     fn bytes_without_inodes_are_no_room_unless_nobody_counts_them() {
-        let space = |free_bytes, free_inodes| Space { total_bytes: 1 << 30, free_bytes, free_inodes };
+        let space = |free_bytes, free_inodes| Space { total_bytes: 1 << 30, free_bytes, free_inodes, ..Space::default() };
         assert_eq!(space(100, Some(FEWEST_INODES)).lacks(100), None);
         assert_eq!(space(100, Some(FEWEST_INODES - 1)).lacks(100), Some(Lack::Inodes));
         assert_eq!(space(99, Some(0)).lacks(100), Some(Lack::Bytes));

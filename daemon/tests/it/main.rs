@@ -27,6 +27,7 @@ mod metrics;
 mod moq;
 mod ownership;
 mod process;
+mod ready;
 mod recording;
 mod relay;
 mod soak;

@@ -6,8 +6,8 @@ use std::{fs, io::Write as _, path::PathBuf, time::Duration};
 use larder_proto::pb::{self, alarm_condition};
 use tonic::Code;
 
-use super::{Watched, mounts::Mounts};
-use crate::support::{Clients, Habits, Home, Server, get, get_with, until};
+use super::Watched;
+use crate::support::{Clients, Habits, Home, Mounts, Server, get, get_with, text, until};
 
 /// A hub that worked with its database, was stopped in order, and whose camera goes on sending.
 struct Stage {
@@ -119,10 +119,10 @@ fn on_a_disk(mounts: &Mounts) -> (Home, PathBuf) {
     let home = Home::new(&[]).wrapped(mounts.for_the_hub());
     let (disk, database) = (home.state().join("disk"), home.state().join("postgres"));
     fs::create_dir(&disk).unwrap();
-    let (at, from) = (disk.to_str().unwrap(), database.to_str().unwrap());
-    mounts.run(&["mount", "-t", "tmpfs", "-o", "size=160m,mode=0755", "larder", at]);
-    mounts.run(&["cp", "-a", &format!("{from}/."), at]);
-    mounts.run(&["mount", "--bind", at, from]);
+    let (at, from) = (text(&disk), text(&database));
+    mounts.run(&["mount", "-t", "tmpfs", "-o", "size=160m,mode=0755", "larder", &at]);
+    mounts.run(&["cp", "-a", &format!("{from}/."), &at]);
+    mounts.run(&["mount", "--bind", &at, &from]);
     (home, database)
 }
 
@@ -142,7 +142,7 @@ async fn a_hub_starts_with_its_database_on_a_read_only_disk_and_takes_it_when_it
     let mounts = Mounts::new();
     let (home, database) = on_a_disk(&mounts);
     let stage = Stage::of(home).await;
-    let at = database.to_str().unwrap().to_owned();
+    let at = text(&database);
     mounts.run(&["mount", "-o", "remount,bind,ro", &at]);
     stage.works_without("not_started", || mounts.run(&["mount", "-o", "remount,bind,rw", &at])).await;
 }

@@ -1,19 +1,16 @@
 //! The recordings' disk is full, read-only, unmounted, slow or failing: recording stops with a reason, live view goes
 //! on, and it all goes on by itself when the disk is back.
 //!
-//! Disks are tmpfs mounts in a mount namespace of the hub's own ([`super::mounts`]). A failing fsync is made by a library that is preloaded (`faults.c`): no block device with
-//! faults can be had without the device mapper.
+//! Disks are tmpfs mounts in a mount namespace of the hub's own. A failing fsync is made by a library that is preloaded
+//! (`faults.c`): no block device with faults can be had without the device mapper.
 
 use std::{fs, io::Write as _, path::PathBuf, time::Duration};
 
 use larder_proto::{Words as _, pb};
 use rustix::process::Signal;
 
-use super::{
-    Hanging, Heard, NEAR, Watched, check_run, faults,
-    mounts::{Mounts, text},
-};
-use crate::support::{Clients, Daemon, Habits, Home, get, get_with, signal, until};
+use super::{Hanging, Heard, NEAR, Watched, check_run, faults};
+use crate::support::{Clients, Daemon, Habits, Home, Mounts, get, get_with, signal, text, until};
 
 /// A hub that records to a disk of its own.
 struct Stage {

@@ -1,5 +1,6 @@
 /* Preloaded into a hub by tests: fsync and fdatasync of what lies below LARDER_FAULTS_BELOW fail or take long, as a
- * dying disk's do, while a file of that name lies in LARDER_FAULTS: "file", "folder" or "slow".
+ * dying disk's do, while a file of that name lies in LARDER_FAULTS: "file", "folder", "slow", or "hung" (both, until it
+ * is gone).
  *
  * Each change of a folder or file by the hub or its children is a step: a byte in the file LARDER_STEPS. Whoever is about
  * to make the step of number LARDER_LAST_STEP stops, and waits to be killed. */
@@ -94,6 +95,7 @@ static int sync_by(const char *name, int fd) {
     struct stat stat;
     step();
     if (is_below(fd) && fstat(fd, &stat) == 0) {
+        while (is_on("hung")) usleep(20000);
         if (S_ISREG(stat.st_mode) && is_on("slow")) sleep(8);
         if (is_on(S_ISDIR(stat.st_mode) ? "folder" : "file")) {
             errno = EIO;

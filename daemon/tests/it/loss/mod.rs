@@ -6,7 +6,6 @@ mod disk;
 mod drift;
 mod first_start;
 mod killed;
-mod mounts;
 mod room;
 
 use std::{
@@ -155,7 +154,7 @@ fn hash(run: &RunFiles) -> u64 {
 }
 
 /// The library whose faults are preloaded into a hub (`faults.c`), in a folder of its own that every user may enter.
-fn faults(folder: &Path) -> PathBuf {
+pub(crate) fn faults(folder: &Path) -> PathBuf {
     let library = folder.join("faults.so");
     let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/loss/faults.c");
     let built = Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(source).arg("-ldl").status();

@@ -20,7 +20,6 @@ use uuid::{NoContext, Uuid};
 
 use super::{
     Watched,
-    mounts::{Mounts, text},
 };
 use crate::support::{Clients, Daemon, Habits, Home, RunFiles, Server, until};
 

@@ -8,7 +8,7 @@ use std::{
 
 use rustix::process::Signal;
 
-use super::{Home, children_of, postgres_programs, signal};
+use super::{Home, children_of, postgres_programs, signal, until};
 
 /// The server's programs, by links that can be taken away.
 pub(crate) struct Server {
@@ -43,6 +43,13 @@ impl Server {
     /// So that it cannot be started.
     pub(crate) fn take_away_programs(&self) {
         fs::rename(self.programs.join("postgres"), self.programs.join("gone")).unwrap();
+    }
+
+    /// Ends it in order, so that its files are whole and nothing is left to recover; it cannot be started again.
+    pub(crate) async fn shut_down(&self) {
+        self.take_away_programs();
+        signal(postmaster(&self.state).unwrap(), Signal::INT);
+        until("the server to end", || std::future::ready(postmaster(&self.state).is_none().then_some(()))).await;
     }
 
     pub(crate) fn bring_back(&self) {

@@ -10,6 +10,7 @@ mod mail;
 mod media;
 #[cfg(feature = "moq")]
 mod moq;
+mod mounts;
 mod receiver;
 mod trusted;
 mod web;
@@ -32,6 +33,7 @@ pub(crate) use mail::MailServer;
 pub(crate) use media::{RunFiles, frame_times, runs};
 #[cfg(feature = "moq")]
 pub(crate) use moq::MoqRelay;
+pub(crate) use mounts::{Mounts, text};
 pub(crate) use receiver::{Posted, Receiver};
 pub(crate) use trusted::Trusted;
 pub(crate) use web::{Answer, get, get_with};

@@ -1,5 +1,4 @@
-//! Small disks for a hub: tmpfs mounts in a mount namespace of its own. Without root it is made in a user namespace, which
-//! Debian allows to everyone.
+//! Mounts that only a hub sees. Without root they are made in a user namespace, which Debian allows to everyone.
 
 use std::{
     fs,
@@ -11,12 +10,12 @@ use std::{
 use rustix::process::{getegid, geteuid};
 
 /// A mount namespace, as long as a process sleeps in it.
-pub(super) struct Mounts {
+pub(crate) struct Mounts {
     holder: Child,
 }
 
 impl Mounts {
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         let mut command = Command::new("setpriv");
         command.args(["--pdeathsig", "KILL", "--", "unshare", "--mount", "--propagation", "private"]);
         if !geteuid().is_root() {
@@ -46,7 +45,7 @@ impl Mounts {
     }
 
     /// And as whoever runs the test.
-    pub(super) fn for_the_hub(&self) -> Vec<String> {
+    pub(crate) fn for_the_hub(&self) -> Vec<String> {
         let mut words = self.entered();
         if !geteuid().is_root() {
             let (user, group) = (geteuid().as_raw(), getegid().as_raw());
@@ -56,14 +55,14 @@ impl Mounts {
         words
     }
 
-    pub(super) fn run(&self, words: &[&str]) {
+    pub(crate) fn run(&self, words: &[&str]) {
         let entered = self.entered();
         let output = Command::new(&entered[0]).args(&entered[1..]).args(words).output().unwrap();
         assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
     }
 
     /// A path as it is seen in there.
-    pub(super) fn inside(&self, path: &Path) -> PathBuf {
+    pub(crate) fn inside(&self, path: &Path) -> PathBuf {
         Path::new("/proc").join(self.holder.id().to_string()).join("root").join(path.strip_prefix("/").unwrap())
     }
 }
@@ -75,6 +74,7 @@ impl Drop for Mounts {
     }
 }
 
-pub(super) fn text(path: &Path) -> String {
+/// A path as a word of a command.
+pub(crate) fn text(path: &Path) -> String {
     path.to_str().unwrap().to_owned()
 }
