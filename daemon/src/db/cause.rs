@@ -1,6 +1,6 @@
 //! What keeps PostgreSQL from doing what is asked of it, by the code of its answer, and what helps. Pure.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, time::Duration};
 
 use tokio_postgres::config::Host;
 
@@ -87,6 +87,15 @@ impl Cause {
         };
         let why = if why.is_empty() { String::new() } else { format!(": {why}") };
         Trouble::new(self.reason(), format!("{what}{why}. {}", self.remedy(place)))
+    }
+
+    /// How long a statement that met it speaks for the whole database. What passes is met again within seconds while it
+    /// lasts; what stays may be met only by what the hub does rarest, its limits, once a minute.
+    pub(super) fn counts_for(self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Away | Self::Busy | Self::Locked | Self::Slow | Self::Full => 15,
+            Self::Denied | Self::ReadOnly | Self::Incomplete | Self::Damaged => 90,
+        })
     }
 
     fn remedy(self, place: &Place) -> String {

@@ -1,9 +1,6 @@
 //! Whether the database works, as its own statements say: those of the probe and those of the hub.
 
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Duration,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
@@ -12,9 +9,6 @@ use super::{
     cause::{self, Cause, Place},
 };
 use crate::{outcome::chain, parts::Trouble};
-
-/// How long a failed statement of the hub counts. What the hub does rarest, its limits, it does once a minute.
-const KEPT: Duration = Duration::from_secs(90);
 
 /// What is known of the database; clones share it.
 #[derive(Clone)]
@@ -29,7 +23,7 @@ struct Inner {
 struct State {
     /// What the last probe found.
     probed: Option<Trouble>,
-    /// What a statement of the hub met, and when.
+    /// What a statement of the hub met, and until when it counts.
     met: Option<(Instant, Trouble)>,
 }
 
@@ -41,7 +35,7 @@ impl Health {
     /// What is wrong, if something is.
     pub(super) fn trouble(&self) -> Option<Trouble> {
         let state = self.state();
-        let met = state.met.as_ref().filter(|(at, _)| at.elapsed() < KEPT);
+        let met = state.met.as_ref().filter(|(until, _)| Instant::now() < *until);
         state.probed.clone().or_else(|| met.map(|(_, trouble)| trouble.clone()))
     }
 
@@ -91,7 +85,7 @@ impl Health {
     /// The hub met this when it wanted to do something.
     pub(super) fn met(&self, cause: Cause, why: &str) {
         let trouble = cause.trouble(why, &self.0.place);
-        self.state().met = Some((Instant::now(), trouble));
+        self.state().met = Some((Instant::now() + cause.counts_for(), trouble));
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -113,7 +107,7 @@ mod tests {
         health.met(Cause::Damaged, "invalid page in block 7");
         health.probed(Ok(()));
         assert_eq!(reason(&health), Some("damaged"), "the probe reads the first page only");
-        tokio::time::advance(KEPT).await;
+        tokio::time::advance(Cause::Damaged.counts_for()).await;
         assert_eq!(reason(&health), None);
 
         health.probed(Err((Cause::Locked, "canceling statement due to lock timeout".to_owned())));
