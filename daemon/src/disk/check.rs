@@ -44,7 +44,8 @@ pub(super) fn trouble(folder: &Path, error: &io::Error) -> Trouble {
         io::ErrorKind::StorageFull if has_no_inodes(folder) => Trouble::new(
             "no_inodes",
             format!(
-                "no file can be made below {path}: its file system has no inodes left. Remove small files there (df -i counts them)"
+                "no file can be made below {path}: its file system has no inodes left. Remove small files there (df -i \
+                 counts them)"
             ),
         ),
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
@@ -53,7 +54,8 @@ pub(super) fn trouble(folder: &Path, error: &io::Error) -> Trouble {
         io::ErrorKind::ReadOnlyFilesystem => Trouble::new(
             "read_only",
             format!(
-                "{path} is mounted read-only, mostly after an error of its disk. dmesg says why; check the disk and mount it again"
+                "{path} is mounted read-only, mostly after an error of its disk. dmesg says why; check the disk and \
+                 mount it again"
             ),
         ),
         _ => Trouble::new(

@@ -1,5 +1,4 @@
-//! Whether a camera's pictures come and do not reach the disk: judged by the age of what is surely on it. Pure but for the
-//! question how things are.
+//! Whether a camera's pictures come and do not reach the disk: judged by the age of what is surely on it.
 
 use std::{path::Path, time::Duration};
 

@@ -47,6 +47,13 @@ pub(super) enum Failure {
     Away(Trouble),
 }
 
+impl Failure {
+    /// Whether a write found no room.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Disk(error) if error.is_full())
+    }
+}
+
 impl From<CommitError> for Failure {
     fn from(error: CommitError) -> Self {
         match error {

@@ -11,7 +11,8 @@ use thiserror::Error;
 use super::taken::Taken;
 use crate::parts::Trouble;
 
-/// What two runs that begin need: folders of the camera and of the day, the run's, three files, and one more for a moment.
+/// What two runs that begin need: folders of the camera, of the day and of the run, three files, and one more for a
+/// moment.
 const FEWEST_INODES: u64 = 16;
 
 /// Why something is not safely on disk.

@@ -13,7 +13,7 @@ use tokio::{
 
 use super::{
     collect::{Collected, Collector, Failure, Slowness},
-    disk::{DiskError, Lack},
+    disk::DiskError,
     ffmpeg::{Ffmpeg, LONGEST_EXCUSE},
     ordinals::Ordinals,
     shared::Shared,
@@ -116,6 +116,9 @@ pub(super) async fn record(mut order: Order<'_>, first: Arc<Frame>) -> Ended {
     closing.send_replace(Some(interval));
     let collected = feed.finish(collecting, camera).await;
     order.topic.set_recording(false);
+    if collected.failure.as_ref().is_some_and(Failure::is_full) {
+        shared.found_no_room().await;
+    }
     let reason = why(&stop, collected.failure.as_ref(), camera, &shared);
     let lost = collected.lost;
     if lost {
@@ -346,9 +349,7 @@ fn why(stop: &Stop, failure: Option<&Failure>, camera: CameraId, shared: &Shared
             EndReason::DiskFailed
         }
         Some(Failure::Disk(error)) if error.is_full() => {
-            shared.set_lack(Some(shared.last_space().lacks(shared.floor_bytes).unwrap_or(Lack::Bytes)));
             shared.failed(camera, EndReason::DiskFull, chain(error));
-            shared.make_room.notify_one();
             EndReason::DiskFull
         }
         Some(Failure::Disk(error)) => {

@@ -231,8 +231,14 @@ impl Shared {
 
     /// Notes why a run of the camera failed. Logged once, however often it is tried again.
     pub(super) fn failed(&self, camera: CameraId, reason: EndReason, why: String) {
-        let (reason, error) = (reason.name(), &why);
-        repeats::say!(error, &format!("{camera} {reason}"), { camera.id = %camera, reason, error }, "recording failed");
+        let (name, error) = (reason.name(), &why);
+        let key = format!("{camera} {name}");
+        if reason == EndReason::EncoderFailed {
+            // Another is started by itself.
+            repeats::say!(warn, &key, { camera.id = %camera, reason = name, error }, "recording failed");
+        } else {
+            repeats::say!(error, &key, { camera.id = %camera, reason = name, error }, "recording failed");
+        }
         self.state().failures.insert(camera, why);
     }
 
@@ -414,7 +420,7 @@ impl Shared {
         self.state().lack
     }
 
-    pub(super) fn set_lack(&self, lack: Option<Lack>) {
+    fn set_lack(&self, lack: Option<Lack>) {
         let before = std::mem::replace(&mut self.state().lack, lack);
         let path = self.root.display();
         match (before, lack) {
@@ -444,13 +450,22 @@ impl Shared {
 
     /// Looks again for what there is too little of. A file system that does not tell is taken for full.
     pub(super) async fn look_for_room(&self) {
-        let lack = self.space().await.map_or(Some(Lack::Bytes), |space| space.lacks(self.floor_bytes));
-        self.set_lack(lack);
+        self.set_lack(self.lacks().await);
+    }
+
+    /// A write found no room, whatever the file system says of itself.
+    pub(super) async fn found_no_room(&self) {
+        self.set_lack(Some(self.lacks().await.unwrap_or(Lack::Bytes)));
+        self.make_room.notify_one();
+    }
+
+    async fn lacks(&self) -> Option<Lack> {
+        self.space().await.map_or(Some(Lack::Bytes), |space| space.lacks(self.floor_bytes))
     }
 
     /// Whether a segment may be begun; asks retention for room when there is not enough.
     pub(super) async fn has_room(&self) -> bool {
-        if self.space().await.is_ok_and(|space| space.lacks(self.floor_bytes).is_none()) {
+        if self.lacks().await.is_none() {
             return true;
         }
         let made = self.room_made.notified();
@@ -458,7 +473,7 @@ impl Shared {
         made.as_mut().enable();
         self.make_room.notify_one();
         let _ = tokio::time::timeout(std::time::Duration::from_secs(3), made).await;
-        let lack = self.space().await.map_or(Some(Lack::Bytes), |space| space.lacks(self.floor_bytes));
+        let lack = self.lacks().await;
         if lack.is_some() {
             self.set_lack(lack);
         }

@@ -60,8 +60,8 @@ fn status(parts: Vec<system_status::Part>, cameras: Vec<CameraView>) -> StatusVi
 }
 
 fn ill() -> StatusView {
-    let away = "it does not answer; live view and recording go on, changes are refused until it is back. The hub starts \
-                it again by itself; /var/lib/larder/postgres/postgres.log says what keeps it from that";
+    let away = "it does not answer; live view and recording go on, changes are refused until it is back. The hub \
+                starts it again by itself; /var/lib/larder/postgres/postgres.log says what keeps it from that";
     let ends = "the certificate ends at 2026-09-25T00:00:00Z; renew the files of tls.certificate and tls.key";
     status(
         vec![

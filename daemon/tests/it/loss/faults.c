@@ -1,6 +1,6 @@
 /* Preloaded into a hub by tests: fsync and fdatasync of what lies below LARDER_FAULTS_BELOW fail or take long, as a
- * dying disk's do, while a file of that name lies in LARDER_FAULTS: "file", "folder", "slow", or "hung" (both, until it
- * is gone).
+ * dying disk's do, while a file of that name lies in LARDER_FAULTS: "file", "folder", "slow" or "hung". Hung ends when
+ * the file is gone.
  *
  * Each change of a folder or file by the hub or its children is a step: a byte in the file LARDER_STEPS. Whoever is about
  * to make the step of number LARDER_LAST_STEP stops, and waits to be killed. */

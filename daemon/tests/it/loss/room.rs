@@ -18,10 +18,8 @@ use larder_proto::pb;
 use serde_json::json;
 use uuid::{NoContext, Uuid};
 
-use super::{
-    Watched,
-};
-use crate::support::{Clients, Daemon, Habits, Home, RunFiles, Server, until};
+use super::Watched;
+use crate::support::{Clients, Daemon, Habits, Home, Mounts, RunFiles, Server, text, until};
 
 const MIB: u64 = 1 << 20;
 /// Between copied runs, which are shorter.

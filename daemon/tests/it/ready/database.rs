@@ -7,7 +7,7 @@ use std::{
 };
 
 use super::{Scene, not_ready, ready, session};
-use crate::support::{Home, Server};
+use crate::support::{Home, Server, until};
 
 /// As PostgreSQL has them.
 const PAGE: usize = 8192;
@@ -81,6 +81,11 @@ async fn a_broken_page_is_named_until_it_is_whole_again() {
     server.bring_back();
     let log = home.state().join("postgres/postgres.log");
     not_ready(&home, "database", "damaged", log.to_str().unwrap()).await;
+    // A statement of the hub may have met it before the probe, which says when it is over.
+    until("the probe to see it", || {
+        std::future::ready(home.log().contains("the database does not work").then_some(()))
+    })
+    .await;
     write(&whole);
     scene.end(&home).await;
 }

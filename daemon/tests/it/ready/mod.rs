@@ -1,5 +1,5 @@
-//! Ready means that it works: each way in which a disk or the database stops doing what it is asked shows in `/readyz` and in
-//! `larderctl status`, with a reason of its own, and goes by itself with its cause.
+//! Ready means that it works: each way in which a disk or the database stops doing what it is asked shows in `/readyz`
+//! and in `larderctl status`, with a reason of its own, and goes by itself with its cause.
 
 mod database;
 mod disk;
@@ -59,8 +59,8 @@ async fn ready(home: &Home) {
     }
 }
 
-/// Waits until the part is not ready for that reason, and checks that whoever looks after the hub reads it, with `helps`
-/// among what to do.
+/// Waits until the part is not ready for that reason, and checks that whoever looks after the hub reads it, with
+/// `helps` among what to do.
 async fn not_ready(home: &Home, part: &str, reason: &str, helps: &str) {
     let said = until("the part to be not ready", || async {
         let (status, parts) = asked(home).await;
