@@ -113,8 +113,11 @@ fn statements(number: i64) -> String {
 }
 
 fn failed(error: tokio_postgres::Error) -> Failed {
+    // transaction_rollback: another session's locks were in the way of ours.
+    let is_in_the_way = error.code().is_some_and(|code| code.code().starts_with("40"));
     // What the server refuses for another reason is no answer either.
-    (Cause::of(&error).unwrap_or(Cause::Away), cause::words(&error))
+    let other = if is_in_the_way { Cause::Locked } else { Cause::Away };
+    (Cause::of(&error).unwrap_or(other), cause::words(&error))
 }
 
 #[cfg(test)]
