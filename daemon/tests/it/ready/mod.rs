@@ -17,7 +17,7 @@ use crate::{
 };
 
 /// The slowest to be noticed is a disk that hangs: ten seconds until it is looked at, and ten more.
-const NOTICED: Duration = Duration::from_secs(30);
+const NOTICED: Duration = Duration::from_secs(40);
 
 /// A hub with a camera that is recorded, and all is well.
 struct Scene {
