@@ -45,7 +45,9 @@ impl Health {
             Error::Statement(error) => {
                 Cause::of(error).unwrap_or(Cause::Away).trouble(&cause::words(error), &self.0.place)
             }
-            other => Cause::Away.trouble(&std::error::Error::source(other).map(chain).unwrap_or_default(), &self.0.place),
+            other => {
+                Cause::Away.trouble(&std::error::Error::source(other).map(chain).unwrap_or_default(), &self.0.place)
+            }
         }
     }
 

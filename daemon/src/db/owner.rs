@@ -3,6 +3,7 @@
 
 use std::{future::Future, time::Duration};
 
+use jiff::Timestamp;
 use thiserror::Error;
 use tokio::time::timeout;
 use tokio_postgres::Client;
@@ -81,6 +82,8 @@ impl Unfit {
 pub(super) struct Owned {
     /// Which database.
     pub(super) database: Uuid,
+    /// When a hub wrote to it last before it was taken now.
+    pub(super) last_written_at: Option<Timestamp>,
 }
 
 /// Locks the database for as long as this session lives, finds that it is nobody's or this hub's, brings its schema up to
@@ -123,8 +126,9 @@ async fn sign(client: &Client, hub: &Identity) -> Result<Owned, Unfit> {
     let sign = "UPDATE hub SET hub_id = $1, hub_name = $2, claimed_at = coalesce(claimed_at, now())
         WHERE hub_id IS NULL OR hub_name IS DISTINCT FROM $2";
     client.execute(sign, &[&hub.id, &hub.host]).await?;
-    let row = client.query_one("SELECT database_id FROM hub", &[]).await?;
-    Ok(Owned { database: row.try_get(0)? })
+    let what = "SELECT database_id, (SELECT written_at FROM database_probe) FROM hub";
+    let row = client.query_one(what, &[]).await?;
+    Ok(Owned { database: row.try_get(0)?, last_written_at: row.try_get(1)? })
 }
 
 /// Whose a database was, and which it is.

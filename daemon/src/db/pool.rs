@@ -2,11 +2,12 @@
 
 use std::{
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, OnceLock, PoisonError},
     time::Duration,
 };
 
 use deadpool_postgres::{Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, TimeoutType};
+use jiff::Timestamp;
 use rustls::{ClientConfig, RootCertStore, pki_types::CertificateDer, pki_types::pem::PemObject as _};
 use thiserror::Error;
 use tokio::sync::{broadcast, watch};
@@ -70,6 +71,8 @@ pub enum Change {
 pub(super) struct Told {
     changes: broadcast::Sender<Change>,
     standing: watch::Sender<Standing>,
+    /// When the hub of before wrote last.
+    before: Arc<OnceLock<Option<Timestamp>>>,
     /// Ends the connections that were made before the database was lost.
     severed: Arc<Mutex<CancellationToken>>,
 }
@@ -103,6 +106,7 @@ impl Told {
         Self {
             changes: broadcast::Sender::new(CHANGES),
             standing: watch::Sender::new(Standing::Unknown),
+            before: Arc::default(),
             severed: Arc::default(),
         }
     }
@@ -113,6 +117,8 @@ impl Told {
     }
 
     pub(super) fn connected(&self, owned: Owned) {
+        // Whatever is taken again was this hub's in between.
+        self.before.get_or_init(|| owned.last_written_at);
         self.standing.send_replace(Standing::Held(owned));
         self.tell(Change::Connected);
     }
@@ -340,6 +346,11 @@ impl Db {
     /// The hub whose database it is to be.
     pub fn hub(&self) -> &Identity {
         &self.hub
+    }
+
+    /// When a hub wrote to the database last before this one began, by its clock; absent while that is not known.
+    pub fn last_written_at(&self) -> Option<Timestamp> {
+        self.told.before.get().copied().flatten()
     }
 
     /// Which database it is; absent while it may not be used.

@@ -3,6 +3,7 @@
 
 use std::{pin::pin, time::Duration};
 
+use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout_at};
 use tokio_postgres::{Client, Config, SimpleQueryMessage};
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -102,11 +103,13 @@ fn statements(number: i64) -> String {
     let first_rows: Vec<String> = TABLES.iter().map(|table| format!("(SELECT ctid FROM {table} LIMIT 1)")).collect();
     format!(
         "SET lock_timeout = '3s'; SET statement_timeout = '8s'; BEGIN;
-         INSERT INTO database_probe (number) VALUES ({number}) ON CONFLICT (id) DO UPDATE SET number = excluded.number;
+         INSERT INTO database_probe (number, written_at) VALUES ({number}, '{}') ON CONFLICT (id)
+             DO UPDATE SET number = excluded.number, written_at = excluded.written_at;
          LOCK TABLE {} IN ROW EXCLUSIVE MODE;
          SELECT {};
          SELECT number FROM database_probe;
          COMMIT",
+        Timestamp::now(),
         TABLES.join(", "),
         first_rows.join(", ")
     )

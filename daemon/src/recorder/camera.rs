@@ -163,7 +163,7 @@ impl CameraTask {
             (row, file) => row.or(file),
         };
         if let Some(gap) = gap {
-            self.shared.resume_gap(self.camera, gap);
+            self.shared.resume_gap(self.camera, gap.interrupted(self.shared.store.last_alive_at()));
         }
     }
 

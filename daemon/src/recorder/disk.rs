@@ -170,7 +170,8 @@ mod tests {
 
     #[test]
     fn bytes_without_inodes_are_no_room_unless_nobody_counts_them() {
-        let space = |free_bytes, free_inodes| Space { total_bytes: 1 << 30, free_bytes, free_inodes, ..Space::default() };
+        let space =
+            |free_bytes, free_inodes| Space { total_bytes: 1 << 30, free_bytes, free_inodes, ..Space::default() };
         assert_eq!(space(100, Some(FEWEST_INODES)).lacks(100), None);
         assert_eq!(space(100, Some(FEWEST_INODES - 1)).lacks(100), Some(Lack::Inodes));
         assert_eq!(space(99, Some(0)).lacks(100), Some(Lack::Bytes));

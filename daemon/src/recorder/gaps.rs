@@ -17,6 +17,20 @@ pub(super) struct OpenGap {
     pub(super) reason: GapReason,
 }
 
+impl OpenGap {
+    /// The gap with which a hub begins that was alive last at that moment: whatever the cause was until then, from then on
+    /// it was that there was no hub. What a person decided stays the cause.
+    pub(super) fn interrupted(self, last_alive_at: Option<Timestamp>) -> Self {
+        match last_alive_at {
+            Some(at) if at > self.since && self.reason != GapReason::NotScheduled => {
+                let is_down = self.reason == GapReason::HubDown;
+                Self { since: if is_down { self.since } else { at }, reason: GapReason::HubDown }
+            }
+            _ => self,
+        }
+    }
+}
+
 /// The open gap of one camera, if it is not being recorded.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Gaps {
@@ -89,6 +103,17 @@ mod tests {
         let expected = OpenGap { since: at(120), reason: GapReason::CameraOffline };
         assert_eq!(gaps.judge(at(150), GapReason::CameraOffline), Some(expected));
         assert_eq!(gaps.judge(at(900), GapReason::CameraOffline), None);
+    }
+
+    #[test]
+    fn a_hub_that_was_killed_makes_a_gap_of_its_own_in_that_of_a_camera() {
+        let gap = |seconds, reason| OpenGap { since: at(seconds), reason };
+        let offline = gap(0, GapReason::CameraOffline);
+        assert_eq!(offline.interrupted(Some(at(60))), gap(60, GapReason::HubDown));
+        assert_eq!(offline.interrupted(None), offline);
+        for stays in [gap(0, GapReason::NotScheduled), gap(0, GapReason::HubDown), gap(90, GapReason::CameraOffline)] {
+            assert_eq!(stays.interrupted(Some(at(60))), stays);
+        }
     }
 
     #[test]

@@ -458,7 +458,7 @@ impl Recorder {
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
-            taken,
+            taken: shared.taken(),
             bytes_per_day: shared.bytes_per_day(),
             recording: self.cameras().tasks.values().filter(|handle| handle.state.borrow().recording).count(),
             rows_pending: shared.rows.pending(),

@@ -134,7 +134,7 @@ mod tests {
     const GIB: u64 = 1 << 30;
 
     fn space(used_bytes: u64, free_bytes: u64) -> Space {
-        Space { total_bytes: used_bytes + free_bytes, free_bytes, used_bytes }
+        Space { total_bytes: used_bytes + free_bytes, free_bytes, used_bytes, free_inodes: None }
     }
 
     fn at(seconds: i64) -> Timestamp {

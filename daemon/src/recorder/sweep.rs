@@ -188,8 +188,7 @@ impl Sweep {
         let lengths = blocking(move || lengths(&folder)).await;
         // Retention may have removed the whole run since it was listed.
         let Ok(lengths) = lengths else { return Ok(Vec::new()) };
-        let gone =
-            known.iter().filter(|row| row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at));
+        let gone = known.iter().filter(|row| row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at));
         let meant = |row: &&StoredSegment| on_disk.notes.deleted.iter().any(|range| range.contains(&row.started_at));
         let (meant, gone): (Vec<_>, Vec<_>) = gone.partition(meant);
         if !meant.is_empty() {
@@ -235,7 +234,7 @@ impl Sweep {
         {
             shared.store.end_run(run.id, at, reason).await?;
         }
-        let ids: Vec<i64> = known.iter().filter(|row| row.local).map(|row| row.id).collect();
+        let ids: Vec<i64> = known.iter().filter(|row| row.is_local()).map(|row| row.id).collect();
         shared.store.remove_run(run.id, &ids).await?;
         let empty = on_disk.clone();
         blocking(move || remove_empty(&empty)).await;

@@ -86,7 +86,7 @@ mod tests {
     #[test]
     fn who_fills_the_disk_is_told_from_recordings_and_leaves_their_place() {
         let start = Instant::now();
-        let space = |used_bytes, free_bytes| Space { total_bytes: 1000, free_bytes, used_bytes };
+        let space = |used_bytes, free_bytes| Space { total_bytes: 1000, free_bytes, used_bytes, free_inodes: None };
         let mut usage = Usage::new(start);
         usage.look(start, space(700, 300));
         assert_eq!(usage.taken(), Taken::default());

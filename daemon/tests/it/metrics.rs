@@ -187,7 +187,9 @@ async fn a_part_that_is_not_ready_is_named_with_its_reason() {
     let well = get_with(hub.http(), "/readyz", &[json]).await;
     assert_eq!(well.status, 200);
     let parts = [
+        "alarms",
         "camera_link",
+        "cameras",
         "certificates",
         "clock",
         "database",

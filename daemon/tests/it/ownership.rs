@@ -275,24 +275,47 @@ async fn a_lost_key_is_told_with_the_cameras_that_need_new_ones() {
     daemon.stop().await;
 }
 
-/// Two causes are two gaps: the camera was gone before the hub was.
+/// Two causes are two gaps: the camera was gone before the hub was, whether that was stopped or killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_hub_that_stops_while_a_camera_is_away_makes_a_gap_of_its_own() {
-    let home = Home::new(&[]);
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let camera = record(&home, &clients, "fridge").await;
-    let reasons = async |clients: &Clients| {
-        let gaps = clients.gaps_of(camera).await;
-        gaps.iter().map(|gap| gap.reason()).collect::<Vec<_>>()
-    };
-    until("the camera's absence", || async {
-        (reasons(&clients).await == [pb::GapReason::CameraOffline]).then_some(())
-    })
-    .await;
-    daemon.stop().await;
-    let daemon = home.start();
-    let clients = home.clients().await;
-    assert_eq!(reasons(&clients).await, [pb::GapReason::CameraOffline, pb::GapReason::HubDown]);
-    daemon.stop().await;
+async fn a_hub_that_ends_while_a_camera_is_away_makes_a_gap_of_its_own() {
+    for is_killed in [false, true] {
+        let home = Home::new(&[]);
+        let daemon = home.start();
+        let clients = home.clients().await;
+        let camera = record(&home, &clients, "fridge").await;
+        until("the camera's absence", || async {
+            (reasons(&clients, camera).await == [pb::GapReason::CameraOffline]).then_some(())
+        })
+        .await;
+        if is_killed {
+            until("a later sign of life", || is_alive_in_a_gap(&home)).await;
+            daemon.kill().await;
+        } else {
+            daemon.stop().await;
+        }
+        let daemon = home.start();
+        let clients = home.clients().await;
+        until("both causes", || async {
+            (reasons(&clients, camera).await == [pb::GapReason::CameraOffline, pb::GapReason::HubDown]).then_some(())
+        })
+        .await;
+        daemon.stop().await;
+    }
+}
+
+async fn reasons(clients: &Clients, camera: CameraId) -> Vec<pb::GapReason> {
+    clients.gaps_of(camera).await.iter().map(|gap| gap.reason()).collect()
+}
+
+/// Whether the database was written to since the gap began.
+async fn is_alive_in_a_gap(home: &Home) -> Option<()> {
+    let mut config = tokio_postgres::Config::new();
+    config.host_path(home.state().join("postgres/run")).user("larder").dbname("postgres");
+    let (client, connection) = config.connect(tokio_postgres::NoTls).await.unwrap();
+    let driven = tokio::spawn(connection);
+    let sql = "SELECT written_at > (SELECT max(started_at) FROM gaps) FROM database_probe";
+    let is_later: bool = client.query_one(sql, &[]).await.unwrap().get(0);
+    drop(client);
+    driven.await.unwrap().unwrap();
+    is_later.then_some(())
 }

@@ -28,7 +28,7 @@ const LONGEST_SOCKET: usize = 107;
 /// The cluster, beside the folder of its socket.
 const DATA: &str = "data";
 const FIRST_RETRY: Duration = Duration::from_millis(500);
-const LAST_RETRY: Duration = Duration::from_secs(30);
+const LAST_RETRY: Duration = Duration::from_secs(10);
 
 /// A cluster, which starts and is kept running.
 pub struct Cluster {

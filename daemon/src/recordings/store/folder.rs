@@ -3,6 +3,7 @@
 
 use std::sync::atomic::Ordering;
 
+use jiff::Timestamp;
 use uuid::Uuid;
 
 use super::{Error, Store, keeping::PINNED};
@@ -25,6 +26,11 @@ impl Store {
     /// The hub whose rows these are, and their database while it is there.
     pub fn owner(&self) -> (Uuid, Option<Uuid>) {
         (self.db.hub().id, self.db.id())
+    }
+
+    /// When the hub was alive last before it began, as far as the database knows.
+    pub fn last_alive_at(&self) -> Option<Timestamp> {
+        self.db.last_written_at()
     }
 
     /// From now on it is not known of which folder rows speak: none of files is written until [`Store::bind_folder`].

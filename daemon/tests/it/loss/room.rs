@@ -85,7 +85,9 @@ impl Filler {
     /// Takes no more; what it took stays.
     fn rest(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
-        self.task.take().map(|task| task.join().unwrap());
+        if let Some(task) = self.task.take() {
+            task.join().unwrap();
+        }
     }
 }
 
