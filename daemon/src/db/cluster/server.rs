@@ -200,7 +200,10 @@ fn tail(log: &Path) -> String {
         file.seek(SeekFrom::Start(length.saturating_sub(LENGTH)))?;
         let mut bytes = Vec::new();
         file.read_to_end(&mut bytes)?;
-        Ok(String::from_utf8_lossy(&bytes).trim().to_owned())
+        let text = String::from_utf8_lossy(&bytes);
+        // The first line is mostly cut.
+        let whole = if length > LENGTH { text.split_once('\n').map_or("", |(_, whole)| whole) } else { &text };
+        Ok(whole.trim().to_owned())
     };
     read().unwrap_or_default()
 }

@@ -144,7 +144,7 @@ async fn what_was_recorded_without_a_database_is_written_down_when_it_is_there()
 
     bed.bench.store = other.store.clone();
     let (hub, database) = other.store.owner();
-    assert!(take_over(bed.root(), hub, database.unwrap()).unwrap());
+    assert!(take_over(&bed.root(), hub, database.unwrap()).unwrap());
     bed.recorder = start(&bed.bench.store, &bed.hub, &bed.clock, &bed.tasks, bed.state.path());
     bed.want(Mode::Continuous);
     let (store, camera) = (other.store.clone(), bed.camera);

@@ -1,7 +1,12 @@
 //! A hub starts although its database is gone, damaged, or cannot write: cameras, tokens and recording are there at once,
 //! what needs the database says why, and rows catch up when it is back.
 
-use std::{fs, io::Write as _, path::PathBuf, time::Duration};
+use std::{
+    fs,
+    io::Write as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use larder_proto::pb::{self, alarm_condition};
 use tonic::Code;
@@ -126,14 +131,19 @@ fn on_a_disk(mounts: &Mounts) -> (Home, PathBuf) {
     (home, database)
 }
 
+/// Takes what is left of a disk, to its last byte.
+fn fill(ballast: &Path) {
+    let mut file = fs::File::create(ballast).unwrap();
+    while file.write_all(&[0; 4096]).is_ok() {}
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hub_starts_with_its_database_on_a_full_disk_and_takes_it_when_there_is_room() {
     let mounts = Mounts::new();
     let (home, database) = on_a_disk(&mounts);
     let stage = Stage::of(home).await;
     let ballast = mounts.inside(&database).join("ballast");
-    let mut file = fs::File::create(&ballast).unwrap();
-    while file.write_all(&[0; 4096]).is_ok() {}
+    fill(&ballast);
     stage.works_without("not_started", || fs::remove_file(&ballast).unwrap()).await;
 }
 
