@@ -36,6 +36,11 @@ impl Events {
         Self { sender: broadcast::Sender::new(BACKLOG), clock }
     }
 
+    /// The clock that dates them: the hub's.
+    pub fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
     /// Tells everyone who watches. Never waits.
     pub fn tell(&self, kind: Kind, camera: Option<CameraId>, message: impl Into<String>) {
         let event = Event { at: self.clock.now(), kind, camera, message: message.into() };

@@ -305,7 +305,13 @@ impl Db {
         let hub = Identity::load_or_create(state).map_err(StartError::Identity)?;
         let cluster = cluster.map(Arc::new);
         let health = Health::new(cluster.as_ref().map_or_else(|| Place::server(&server), |cluster| cluster.files()));
-        tasks.spawn_until_stop(probe::run(server.clone(), tls.clone(), health.clone(), told.held()));
+        tasks.spawn_until_stop(probe::run(
+            server.clone(),
+            tls.clone(),
+            health.clone(),
+            told.held(),
+            events.clock().clone(),
+        ));
         let keeper =
             Keeper { config: server, cluster: cluster.clone(), tls, hub: hub.clone(), told: told.clone(), events };
         tasks.spawn_until_stop(keeper.run());

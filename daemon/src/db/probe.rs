@@ -13,6 +13,7 @@ use super::{
     health::Health,
     pool::Held,
 };
+use crate::clock::Clock;
 
 /// Between two probes. Each writes one page of the database's log to its disk.
 const PAUSE: Duration = Duration::from_secs(5);
@@ -53,13 +54,13 @@ type Failed = (Cause, String);
 
 /// Probes for ever. One at a time: a disk that hangs holds its session fast, also when nobody waits for it any more, and
 /// a session for each probe would use up the server's connections.
-pub(super) async fn run(server: Config, tls: MakeRustlsConnect, health: Health, mut database: Held) {
+pub(super) async fn run(server: Config, tls: MakeRustlsConnect, health: Health, mut database: Held, clock: Clock) {
     let mut number = 0;
     loop {
         // Another hub's is not written to.
         database.held().await;
         number += 1;
-        let mut asking = pin!(ask(&server, tls.clone(), number));
+        let mut asking = pin!(ask(&server, tls.clone(), Probe { number, at: clock.now() }));
         let end = Instant::now() + DEADLINE;
         let found = match timeout_at(end, &mut asking).await {
             Ok(found) => found,
@@ -75,21 +76,22 @@ pub(super) async fn run(server: Config, tls: MakeRustlsConnect, health: Health, 
 }
 
 /// One probe, over a connection of its own: it finds out whether there still is one to be had.
-async fn ask(server: &Config, tls: MakeRustlsConnect, number: i64) -> Result<(), Failed> {
+async fn ask(server: &Config, tls: MakeRustlsConnect, probe: Probe) -> Result<(), Failed> {
     let (client, connection) = server.connect(tls).await.map_err(failed)?;
     tokio::select! {
         biased;
-        done = work(&client, number) => done,
+        done = work(&client, probe) => done,
         ended = connection => Err(ended.err().map_or((Cause::Away, "the connection was closed".to_owned()), failed)),
     }
 }
 
-async fn work(client: &Client, number: i64) -> Result<(), Failed> {
-    let answer = client.simple_query(&statements(number)).await.map_err(failed)?;
+async fn work(client: &Client, probe: Probe) -> Result<(), Failed> {
+    let answer = client.simple_query(&probe.statements()).await.map_err(failed)?;
     let read = answer.iter().rev().find_map(|message| match message {
         SimpleQueryMessage::Row(row) => row.try_get("number").ok().flatten().map(str::to_owned),
         _ => None,
     });
+    let Probe { number, .. } = probe;
     if read == Some(number.to_string()) {
         Ok(())
     } else {
@@ -97,22 +99,32 @@ async fn work(client: &Client, number: i64) -> Result<(), Failed> {
     }
 }
 
-/// All of a probe in one round trip. A lock that writers need shows whether they would wait; a row's own place (`ctid`)
-/// stands in no index, so that a page of the table itself is read.
-fn statements(number: i64) -> String {
-    let first_rows: Vec<String> = TABLES.iter().map(|table| format!("(SELECT ctid FROM {table} LIMIT 1)")).collect();
-    format!(
-        "SET lock_timeout = '3s'; SET statement_timeout = '8s'; BEGIN;
-         INSERT INTO database_probe (number, written_at) VALUES ({number}, '{}') ON CONFLICT (id)
-             DO UPDATE SET number = excluded.number, written_at = excluded.written_at;
-         LOCK TABLE {} IN ROW EXCLUSIVE MODE;
-         SELECT {};
-         SELECT number FROM database_probe;
-         COMMIT",
-        Timestamp::now(),
-        TABLES.join(", "),
-        first_rows.join(", ")
-    )
+/// What a probe writes.
+#[derive(Clone, Copy)]
+struct Probe {
+    number: i64,
+    at: Timestamp,
+}
+
+impl Probe {
+    /// All of it in one round trip. A lock that writers need shows whether they would wait; a row's own place (`ctid`)
+    /// stands in no index, so that a page of the table itself is read.
+    fn statements(self) -> String {
+        let first_row = |table: &&str| format!("(SELECT ctid FROM {table} LIMIT 1)");
+        let first_rows: Vec<String> = TABLES.iter().map(first_row).collect();
+        let Self { number, at } = self;
+        format!(
+            "SET lock_timeout = '3s'; SET statement_timeout = '8s'; BEGIN;
+             INSERT INTO database_probe (number, written_at) VALUES ({number}, '{at}') ON CONFLICT (id)
+                 DO UPDATE SET number = excluded.number, written_at = excluded.written_at;
+             LOCK TABLE {} IN ROW EXCLUSIVE MODE;
+             SELECT {};
+             SELECT number FROM database_probe;
+             COMMIT",
+            TABLES.join(", "),
+            first_rows.join(", ")
+        )
+    }
 }
 
 fn failed(error: tokio_postgres::Error) -> Failed {
@@ -127,7 +139,6 @@ fn failed(error: tokio_postgres::Error) -> Failed {
 mod tests {
     use super::*;
     use crate::{
-        clock::Clock,
         db::{Config, Db},
         events::Events,
         tasks::Tasks,
@@ -148,7 +159,7 @@ mod tests {
         let others = ["database_probe", "refinery_schema_history"];
         let kept: Vec<&str> = all.iter().map(String::as_str).filter(|table| !others.contains(table)).collect();
         assert_eq!(kept, TABLES);
-        client.simple_query(&statements(1)).await.unwrap();
+        client.simple_query(&Probe { number: 1, at: Clock::new().now() }.statements()).await.unwrap();
         drop(client);
         tasks.stop(Duration::from_secs(5)).await;
         assert!(db.close(Duration::from_secs(20)).await);

@@ -4,6 +4,10 @@
 //! `make test`. The camera link, datagrams, JPEG and what boards say come from `larder-proto`. What is the hub's own is compiled here again from
 //! its sources: its modules stay private, and a fuzzer need not build the hub.
 
+#[path = "../../../daemon/src/files.rs"]
+#[allow(dead_code, unreachable_pub, reason = "of the hub's module, only what its secrets need")]
+mod files;
+
 #[path = "../../../daemon/src/secrets.rs"]
 #[allow(dead_code, unreachable_pub, reason = "of the hub's module, only what its decoders need")]
 mod secrets;
