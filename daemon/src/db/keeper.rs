@@ -9,8 +9,10 @@ use std::{
     time::Duration,
 };
 
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::time::timeout;
+use tokio::{
+    io::{AsyncRead, AsyncWrite},
+    time::timeout,
+};
 use tokio_postgres::{AsyncMessage, Client, Config, Connection};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -64,10 +66,14 @@ impl Keeper {
                 self.told.connected(owned);
             });
             let unfit = held.await;
-            let trouble = unfit.trouble();
-            if reason.replace(trouble.reason) != Some(trouble.reason) {
-                tracing::warn!(reason = trouble.reason, cause = chain(&unfit), "the database is not used now");
-                self.events.tell(Kind::DatabaseLost, None, format!("the database is {}", trouble.detail));
+            let (now, cause) = (unfit.reason(), chain(&unfit));
+            if reason.replace(now) != Some(now) {
+                tracing::warn!(
+                    reason = now,
+                    cause,
+                    "the database is away or not this hub's; live view and recording go on"
+                );
+                self.events.tell(Kind::DatabaseLost, None, format!("{cause}; live view and recording go on"));
             }
             self.told.lost(unfit);
             tokio::time::sleep(retry).await;

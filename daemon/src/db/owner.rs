@@ -64,16 +64,20 @@ impl From<tokio_postgres::Error> for Unfit {
 }
 
 impl Unfit {
-    /// What people are told, and monitors.
-    pub(super) fn trouble(&self) -> Trouble {
-        let reason = match self {
+    /// The word for programs.
+    pub(super) fn reason(&self) -> &'static str {
+        match self {
             Self::Away(_) => "away",
             Self::InUse(_) => "in_use",
             Self::Foreign { .. } => "foreign",
             Self::Schema(MigrateError::Newer(_)) => "newer",
             Self::Schema(_) => "schema",
-        };
-        Trouble::new(reason, chain(self))
+        }
+    }
+
+    /// What people are told, and monitors.
+    pub(super) fn trouble(&self) -> Trouble {
+        Trouble::new(self.reason(), chain(self))
     }
 }
 
