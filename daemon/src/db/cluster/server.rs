@@ -193,7 +193,7 @@ fn running(data: &Path) -> Option<Pid> {
 
 /// The last lines of the log.
 fn tail(log: &Path) -> String {
-    const LENGTH: u64 = 1_000;
+    const LENGTH: u64 = 500;
     let read = || -> std::io::Result<String> {
         let mut file = fs::File::open(log)?;
         let length = file.metadata()?.len();
