@@ -1,4 +1,5 @@
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 
 use super::*;
 use crate::clock::from_us;
@@ -35,6 +36,30 @@ async fn slow_viewer_jumps_to_the_newest_frame_and_knows_what_it_skipped() {
     assert_eq!(topic.snapshot().viewers, 1);
     drop(viewer);
     assert_eq!(topic.snapshot().viewers, 0);
+}
+
+#[tokio::test]
+async fn a_viewer_that_is_given_frames_sees_each_once_and_goes_on_from_there() {
+    let (hub, camera) = hub();
+    let topic = hub.ensure(camera);
+    let publisher = topic.publisher(SessionInfo::default());
+    let mut viewer = topic.viewer();
+    let mut onlooker = viewer.onlooker();
+    assert!(viewer.is_beside(&onlooker) && !viewer.is_beside(&hub.ensure(CameraId::random()).viewer()));
+    assert!(publisher.publish(frame(1)));
+    let first = onlooker.next().await.expect("a frame").frame;
+    assert_eq!(viewer.see(&first).map(|seen| seen.skipped), Some(0));
+    assert!(viewer.see(&first).is_none(), "it was seen");
+    for us in 2..=4 {
+        assert!(publisher.publish(frame(us)));
+    }
+    let fourth = onlooker.next().await.expect("a frame").frame;
+    assert_eq!(viewer.see(&fourth).map(|seen| seen.skipped), Some(2));
+    assert!(viewer.see(&first).is_none(), "a newer one was seen");
+    assert!(viewer.next().now_or_never().is_none(), "it has seen the newest");
+    assert!(publisher.publish(frame(5)));
+    assert_eq!(viewer.next().await.map(|seen| (seen.frame.sequence, seen.skipped)), Some((5, 0)));
+    assert_eq!(topic.snapshot().viewers, 1);
 }
 
 #[tokio::test]

@@ -38,10 +38,30 @@ impl Viewer {
         loop {
             self.newest.changed().await.ok()?;
             let Some(frame) = self.newest.borrow_and_update().clone() else { continue };
-            let skipped = self.last.map_or(0, |last| frame.sequence.saturating_sub(last + 1));
-            self.last = Some(frame.sequence);
-            return Some(Seen { frame, skipped });
+            if let Some(seen) = self.see(&frame) {
+                return Some(seen);
+            }
         }
+    }
+
+    /// Takes a frame that another reader of the same topic was given. `None` if this one has seen it, or a newer one.
+    pub fn see(&mut self, frame: &Arc<Frame>) -> Option<Seen> {
+        let skipped = match self.last {
+            None => 0,
+            Some(last) => frame.sequence.checked_sub(last + 1)?,
+        };
+        self.last = Some(frame.sequence);
+        Some(Seen { frame: Arc::clone(frame), skipped })
+    }
+
+    /// Another reader of the same topic, which is not counted as a viewer.
+    pub fn onlooker(&self) -> Self {
+        Self::new(self.newest.clone(), Arc::default())
+    }
+
+    /// Whether another reader reads the same topic.
+    pub fn is_beside(&self, other: &Self) -> bool {
+        self.newest.same_channel(&other.newest)
     }
 }
 

@@ -2,10 +2,12 @@
 //!
 //! All three read through a [`Viewer`](crate::hub::Viewer), so that a slow reader skips to the newest frame.
 
+mod circle;
 mod handshake;
 mod mjpeg;
 mod peer;
 mod rfc6455;
+mod round;
 mod session;
 mod snapshot;
 mod socket;
@@ -62,7 +64,7 @@ pub(super) const ROUTES: &[(&str, &str)] = &[
 /// The routes of live pictures. Each needs a [`Caller`](crate::access::Caller) in the request's extensions.
 pub(super) fn routes(live: Live) -> Router {
     Router::new()
-        .route("/cameras/{camera}/live", get(socket::upgrade))
+        .route("/cameras/{camera}/live", get(socket::upgrade).with_state(socket::Sockets::new(live.clone())))
         .route("/cameras/{camera}/stream.mjpeg", get(mjpeg::stream).with_state(mjpeg::Streams::new(live.clone())))
         .route("/cameras/{camera}/snapshot.jpg", get(snapshot::newest))
         .with_state(live)

@@ -26,6 +26,10 @@ const MOST: usize = 1024;
 /// Room for a read: a dozen acknowledgements.
 const READ_ROOM: usize = 256;
 
+/// Reads for a message that has come already. What keeps to the protocol needs one; endless pieces of a message must not
+/// keep the hub from its other viewers.
+const READS_MOST: usize = 4;
+
 /// The most that stands before a picture.
 const START_MOST: usize = HEAD_MOST + HEADER_LEN;
 
@@ -57,20 +61,20 @@ impl Peer {
 
     /// The next message. Cancel safe.
     pub(super) async fn hear(&mut self) -> Result<Inbound, Lost> {
-        poll_fn(|context| self.poll_hear(context)).await
+        poll_fn(|context| self.poll_hear(context, usize::MAX)).await
     }
 
     /// A message that has come already. Unlike a [`Peer::hear`] that is given up, it leaves nobody to be woken when
     /// more comes.
     pub(super) fn heard(&mut self) -> Result<Option<Inbound>, Lost> {
-        match self.poll_hear(&mut Context::from_waker(Waker::noop())) {
+        match self.poll_hear(&mut Context::from_waker(Waker::noop()), READS_MOST) {
             Poll::Ready(message) => message.map(Some),
             Poll::Pending => Ok(None),
         }
     }
 
-    fn poll_hear(&mut self, context: &mut Context<'_>) -> Poll<Result<Inbound, Lost>> {
-        loop {
+    fn poll_hear(&mut self, context: &mut Context<'_>, reads_most: usize) -> Poll<Result<Inbound, Lost>> {
+        for _ in 0..reads_most {
             match self.decoder.decode(&mut self.input) {
                 Ok(Some(message)) => return Poll::Ready(Ok(message)),
                 Ok(None) => {}
@@ -84,6 +88,7 @@ impl Peer {
                 Ok(_) => {}
             }
         }
+        Poll::Pending
     }
 
     /// Sends a picture as one binary message: what stands before it is copied, the picture is not. Cancel safe: what was
@@ -101,7 +106,8 @@ impl Peer {
         self.flush().await
     }
 
-    async fn flush(&mut self) -> io::Result<()> {
+    /// Sends what was not sent yet. Cancel safe.
+    pub(super) async fn flush(&mut self) -> io::Result<()> {
         self.io.write_all_buf(&mut self.unsent).await?;
         // TLS keeps what the socket did not take.
         self.io.flush().await

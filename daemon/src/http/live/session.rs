@@ -1,4 +1,6 @@
-//! One viewer's WebSocket session.
+//! One viewer's WebSocket session, in a task of its own.
+
+mod turn;
 
 use std::{pin::pin, time::Duration};
 
@@ -12,8 +14,9 @@ use super::{
     Ending, Live,
     peer::{Lost, Peer},
     rfc6455::{DecodeError, Inbound, Opcode},
+    round::Rounds,
     window::{ACK_TIMEOUT, Window},
-    wire::{self, CloseCode},
+    wire::{self, CloseCode, HEADER_LEN},
 };
 use crate::{
     hub::{Seen, Viewer},
@@ -34,6 +37,8 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 /// While frames flow, what the viewer says is read when the next frame is sent, and not as it comes: to wake and read for
 /// each acknowledgement would double the wake-ups and the system calls of the hub's busiest task. When the window is full,
 /// or no frame came for a tick, the viewer is heard at once.
+///
+/// A session that keeps up for a tick joins the [round](super::round) of its camera, and leaves it when it has to wait.
 pub(super) struct Session {
     peer: Peer,
     camera: CameraId,
@@ -45,6 +50,9 @@ pub(super) struct Session {
     pinged_at: Instant,
     /// No frame was sent since the last tick.
     quiet: bool,
+    /// It had to wait for its viewer since the last tick.
+    waited: bool,
+    rounds: Option<Rounds>,
     seat: Seat,
 }
 
@@ -53,16 +61,41 @@ pub(super) struct Place {
     pub(super) camera: CameraId,
     pub(super) viewer: Viewer,
     pub(super) seat: Seat,
+    /// Where it may go on; `None` if it keeps its own task.
+    pub(super) rounds: Option<Rounds>,
     /// Of the caller.
     pub(super) revoked: CancellationToken,
 }
 
+/// Why a session leaves its round.
+pub(super) enum Leave {
+    /// It has to wait: for its viewer, or for the next frame.
+    Waits,
+    /// What the viewer said is to be answered.
+    Owes(Reply),
+    /// It ends.
+    Ends(End),
+}
+
+/// The answer to what a viewer said.
+pub(super) enum Reply {
+    Pong(Bytes),
+    /// The last one.
+    Close(Bytes),
+}
+
 /// Why a session ends.
-enum End {
+pub(super) enum End {
     /// We close, with a code.
     Close(CloseCode),
     /// The viewer closed, or its connection broke.
     Gone,
+}
+
+impl From<End> for Leave {
+    fn from(end: End) -> Self {
+        Self::Ends(end)
+    }
 }
 
 impl From<Lost> for End {
@@ -79,10 +112,11 @@ impl From<Lost> for End {
 }
 
 impl Session {
-    pub(super) fn new(peer: Peer, place: Place, live: Live) -> Self {
+    /// In a box, as it goes from task to task.
+    pub(super) fn new(peer: Peer, place: Place, live: Live) -> Box<Self> {
         let now = Instant::now();
-        let Place { camera, viewer, seat, revoked } = place;
-        Self {
+        let Place { camera, viewer, seat, rounds, revoked } = place;
+        Box::new(Self {
             peer,
             camera,
             viewer,
@@ -92,18 +126,39 @@ impl Session {
             heard_at: now,
             pinged_at: now,
             quiet: true,
+            waited: false,
+            rounds,
             seat,
+        })
+    }
+
+    /// Runs in a task of its own, until either side ends it or it goes on in a round.
+    pub(super) async fn serve(mut self: Box<Self>, begin: Leave) {
+        match self.alone(begin).await {
+            Ok(rounds) => rounds.join(self),
+            Err(end) => self.end(end).await,
         }
     }
 
-    /// Runs until either side ends it; logs the end once.
-    pub(super) async fn run(mut self) {
+    /// Runs until it ends, or can go on in a round.
+    async fn alone(&mut self, begin: Leave) -> Result<Rounds, End> {
+        match begin {
+            Leave::Waits => self.send_rest().await?,
+            Leave::Owes(reply) => self.reply(reply).await?,
+            Leave::Ends(end) => return Err(end),
+        }
         let mut ticks = ticks();
-        let end = loop {
-            if let Err(end) = self.step(&mut ticks).await {
-                break end;
+        loop {
+            if self.step(&mut ticks).await?
+                && let Some(rounds) = &self.rounds
+            {
+                return Ok(rounds.clone());
             }
-        };
+        }
+    }
+
+    /// Logs the end, which comes once.
+    async fn end(mut self: Box<Self>, end: End) {
         let (code, reason) = match end {
             End::Close(close) => {
                 self.close(close).await;
@@ -116,37 +171,49 @@ impl Session {
         tracing::debug!(camera.id = %self.camera, close.code = code, reason, frames, skipped, "a live view ended");
     }
 
-    async fn step(&mut self, ticks: &mut Interval) -> Result<(), End> {
+    /// Whether it has kept up for a tick: frames came, and it waited for nothing else.
+    async fn step(&mut self, ticks: &mut Interval) -> Result<bool, End> {
         let is_open = self.window.is_open();
+        self.waited |= !is_open;
         tokio::select! {
             biased;
-            message = self.peer.hear(), if self.quiet || !is_open => self.take(message?).await,
-            _ = ticks.tick() => self.tick().await,
+            message = self.peer.hear(), if self.quiet || !is_open => self.take(message?).await?,
+            _ = ticks.tick() => return self.tick().await,
             seen = self.viewer.next(), if is_open => match seen {
-                Some(seen) => self.show(&seen).await,
-                None => Err(self.topic_ended()),
+                Some(seen) => self.show(&seen).await?,
+                None => return Err(self.topic_ended()),
             },
             // Last, as it is the dearest to look at: a viewer for whom a newer frame is always there is told on a tick.
-            Some(code) = self.ending.next() => Err(End::Close(code)),
+            Some(code) = self.ending.next() => return Err(End::Close(code)),
         }
+        Ok(false)
     }
 
-    /// Looks at the clocks.
-    async fn tick(&mut self) -> Result<(), End> {
+    /// Looks at the clocks. Whether it has kept up since the last time.
+    async fn tick(&mut self) -> Result<bool, End> {
         if let Some(Some(code)) = self.ending.next().now_or_never() {
             return Err(End::Close(code));
         }
         self.hear_all().await?;
-        self.quiet = true;
+        let waited = std::mem::take(&mut self.waited) || !self.window.is_open();
+        let quiet = std::mem::replace(&mut self.quiet, true);
+        if self.must_ping()? {
+            self.send_control(Opcode::Ping, Bytes::new()).await?;
+        }
+        Ok(!waited && !quiet)
+    }
+
+    /// Whether a ping is due; it counts as sent then.
+    fn must_ping(&mut self) -> Result<bool, End> {
         let too_slow = self.window.deadline().is_some_and(|deadline| deadline <= Instant::now());
         if too_slow || self.heard_at.elapsed() > SILENCE {
             return Err(End::Close(CloseCode::TooSlow));
         }
-        if self.pinged_at.elapsed() >= PING {
+        let is_due = self.pinged_at.elapsed() >= PING;
+        if is_due {
             self.pinged_at = Instant::now();
-            self.send_control(Opcode::Ping, Bytes::new()).await?;
         }
-        Ok(())
+        Ok(is_due)
     }
 
     /// Takes what the viewer has said up to now.
@@ -158,6 +225,14 @@ impl Session {
     }
 
     async fn take(&mut self, message: Inbound) -> Result<(), End> {
+        match self.note(message)? {
+            Some(reply) => self.reply(reply).await,
+            None => Ok(()),
+        }
+    }
+
+    /// Notes what the viewer said; what is to be answered to it.
+    fn note(&mut self, message: Inbound) -> Result<Option<Reply>, End> {
         self.heard_at = Instant::now();
         match message {
             Inbound::Binary(bytes) => match wire::decode_ack(&bytes) {
@@ -165,32 +240,52 @@ impl Session {
                 None => return Err(End::Close(CloseCode::Unsupported)),
             },
             Inbound::Text => return Err(End::Close(CloseCode::Unsupported)),
-            Inbound::Ping(content) => self.send_control(Opcode::Pong, content).await?,
+            Inbound::Ping(content) => return Ok(Some(Reply::Pong(content))),
             Inbound::Pong => {}
-            Inbound::Close(content) => {
+            Inbound::Close(content) => return Ok(Some(Reply::Close(content))),
+        }
+        Ok(None)
+    }
+
+    async fn reply(&mut self, reply: Reply) -> Result<(), End> {
+        match reply {
+            Reply::Pong(content) => self.send_control(Opcode::Pong, content).await,
+            Reply::Close(content) => {
                 self.send_control(Opcode::Close, content).await?;
-                return Err(End::Gone);
+                Err(End::Gone)
             }
         }
-        Ok(())
     }
 
     async fn show(&mut self, seen: &Seen) -> Result<(), End> {
         if self.window.awaits_answer() {
             self.hear_all().await?;
         }
+        let head = self.sent(seen);
+        let sending = self.peer.send_picture(&head, seen.frame.jpeg.clone());
+        self.waited |= send(sending, &mut self.ending).await?;
+        Ok(())
+    }
+
+    /// Counts a frame that is about to be sent; what stands before it.
+    fn sent(&mut self, seen: &Seen) -> [u8; HEADER_LEN] {
         self.quiet = false;
         let bytes = seen.frame.jpeg.len();
         self.seat.skipped(seen.skipped);
         self.seat.sent(bytes);
         let asks = self.window.sent(seen.frame.sequence, bytes);
-        let head = wire::head(seen, self.live.clock.now(), asks);
-        let sending = self.peer.send_picture(&head, seen.frame.jpeg.clone());
-        send(sending, &mut self.ending).await
+        wire::head(seen, self.live.clock.now(), asks)
     }
 
     async fn send_control(&mut self, opcode: Opcode, content: Bytes) -> Result<(), End> {
-        send(self.peer.send_control(opcode, content), &mut self.ending).await
+        self.waited |= send(self.peer.send_control(opcode, content), &mut self.ending).await?;
+        Ok(())
+    }
+
+    /// Sends what a round left unsent.
+    async fn send_rest(&mut self) -> Result<(), End> {
+        self.waited |= send(self.peer.flush(), &mut self.ending).await?;
+        Ok(())
     }
 
     /// The hub ends topics when it stops and when a camera is removed.
@@ -219,16 +314,16 @@ impl Session {
 }
 
 /// Sends, for as long as an acknowledgement may take; the end of the session does not wait for it. Most often the socket
-/// takes it all at once, and then nothing else is looked at.
-async fn send(sending: impl Future<Output = std::io::Result<()>>, ending: &mut Ending) -> Result<(), End> {
+/// takes it all at once, and then nothing else is looked at. Whether it had to wait.
+async fn send(sending: impl Future<Output = std::io::Result<()>>, ending: &mut Ending) -> Result<bool, End> {
     let mut sending = pin!(sending);
     if let Some(sent) = sending.as_mut().now_or_never() {
-        return sent.or(Err(End::Gone));
+        return sent.map_or(Err(End::Gone), |()| Ok(false));
     }
     tokio::select! {
         biased;
         sent = tokio::time::timeout(ACK_TIMEOUT, sending) => match sent {
-            Ok(Ok(())) => Ok(()),
+            Ok(Ok(())) => Ok(true),
             Ok(Err(_)) => Err(End::Gone),
             Err(_) => Err(End::Close(CloseCode::TooSlow)),
         },
@@ -236,7 +331,7 @@ async fn send(sending: impl Future<Output = std::io::Result<()>>, ending: &mut E
     }
 }
 
-fn ticks() -> Interval {
+pub(super) fn ticks() -> Interval {
     let mut ticks = tokio::time::interval_at(Instant::now() + TICK, TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     ticks

@@ -10,16 +10,30 @@ use hyper::upgrade::OnUpgrade;
 use super::{
     Live, handshake,
     peer::Peer,
-    session::{self, Session},
+    round::Rounds,
+    session::{self, Leave, Session},
 };
 use crate::{
-    access::Caller,
+    access::{Caller, Secure},
     outcome::{Kind, Refusal},
     viewers::Protocol,
 };
 
+/// What all WebSocket views share; clones share it too.
+#[derive(Clone)]
+pub(super) struct Sockets {
+    live: Live,
+    rounds: Rounds,
+}
+
+impl Sockets {
+    pub(super) fn new(live: Live) -> Self {
+        Self { live, rounds: Rounds::default() }
+    }
+}
+
 pub(super) async fn upgrade(
-    State(live): State<Live>,
+    State(Sockets { live, rounds }): State<Sockets>,
     Path(camera): Path<String>,
     mut parts: Parts,
 ) -> Result<Response, Refusal> {
@@ -29,12 +43,14 @@ pub(super) async fn upgrade(
     let answer = handshake::answer(&parts.headers)?;
     let upgrade = parts.extensions.remove::<OnUpgrade>();
     let upgrade = upgrade.ok_or_else(|| Refusal::new(Kind::InvalidArgument, "this connection can't become another"))?;
+    // TLS costs far more than a wake-up, and is spread over all cores only if each view has its own task.
+    let rounds = parts.extensions.get::<Secure>().is_none().then_some(rounds);
     let (viewer, seat) = (topic.viewer(), live.enter(Protocol::WebSocket, topic.camera(), &parts)?);
     live.tasks.clone().spawn(async move {
         match upgrade.await {
             Ok(upgraded) => {
-                let place = session::Place { camera: topic.camera(), viewer, seat, revoked };
-                Session::new(Peer::new(upgraded), place, live).run().await;
+                let place = session::Place { camera: topic.camera(), viewer, seat, rounds, revoked };
+                Session::new(Peer::new(upgraded), place, live).serve(Leave::Waits).await;
             }
             Err(error) => tracing::debug!(%error, "a live view was gone before it began"),
         }

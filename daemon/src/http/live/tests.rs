@@ -29,6 +29,8 @@ use crate::{
     parts::Recent,
 };
 
+mod rounds;
+
 const GRACE: Duration = Duration::from_secs(20);
 
 /// A hub with one camera, `fridge`, served over plain HTTP to a caller who may look.
