@@ -146,6 +146,9 @@ impl Upkeep {
         }
         shared.look_for_room().await;
         if !is_bound {
+            let later = Instant::now() + SWEEP_PAUSE;
+            due.sweep = due.sweep.map(|at| at.max(later));
+            due.limits = due.limits.max(later);
             return;
         }
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
