@@ -31,6 +31,8 @@ const LOOK: Duration = Duration::from_secs(1);
 const FIRST_LOOK: Duration = Duration::from_millis(20);
 /// Between attempts to read a folder that can't be read, or to end a topic that is over.
 const RETRY: Duration = Duration::from_secs(5);
+/// The longest pause after the folder is sound again and has room.
+const AFTER_OBSTACLE: Duration = Duration::from_secs(3);
 /// The first pause after the encoder or the disk failed; doubled each time.
 const FIRST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest one.
@@ -190,6 +192,9 @@ impl CameraTask {
         }
         if let Some(obstacle) = self.shared.obstacle() {
             self.let_go();
+            // What was waited for stands in the way now, and is seen when it ends.
+            let soon = Instant::now() + AFTER_OBSTACLE;
+            self.pause = self.pause.map(|(until, reason)| (until.min(soon), reason));
             self.shared.not_recording(self.camera, obstacle);
             self.wish_or(LOOK).await;
             return None;
