@@ -223,14 +223,14 @@ async fn who_fills_the_disk_is_named_and_costs_neither_pinned_nor_new_footage() 
     assert_eq!(there(&scene.young), scene.young.len(), "what is newer than a day stays: {}", home.log());
     assert_eq!(home.log().matches("the disk is full, and").count(), 1, "{}", home.log());
 
-    let from = Timestamp::now().as_second();
     drop(filler);
-    until("recording to go on", || async {
+    // A new run, or more of one that the disk's short fill did not end.
+    let newest = async || {
         let rows = scene.clients.recordings_of(scene.watched.camera).await;
-        let newest = rows.last().filter(|row| row.fragments >= 1)?.started_at?;
-        (newest.seconds >= from).then_some(())
-    })
-    .await;
+        rows.last().filter(|row| row.fragments >= 1).map(|row| (row.id.clone(), row.fragments))
+    };
+    let before = newest().await;
+    until("recording to go on", || async { newest().await.filter(|now| Some(now) != before.as_ref()).map(drop) }).await;
     scene.daemon.stop().await;
 }
 
