@@ -24,7 +24,7 @@ async fn a_disk_that_goes_away_during_a_sweep_costs_no_rows() {
 async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
     let bed = Bed::start().await;
     let other = bed.bench.camera("larder").await;
-    eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;
+    eventually("rows to speak of the folder", async || bed.bench.store.expect_folder().is_ok()).await;
     // Its ordinal is another run's, so that it can have no row.
     recover::tests::interrupted_of(bed.camera, &bed.root(), 1);
     let stranger = crate::recordings::testing::run(bed.camera, 4, 0, 0);
