@@ -85,8 +85,6 @@ impl Alarms {
     /// for: whether an alarm is new stands there.
     pub async fn start(deps: Deps) -> Self {
         let store = Store::new(deps.db.clone());
-        // Before the first try, so that the database's coming is not missed.
-        let changes = deps.db.changes();
         let rules = Directory::load(store.clone()).await;
         let rows = Rows::default();
         let alarms = Self(Arc::new(Inner {
@@ -107,7 +105,7 @@ impl Alarms {
         });
         deps.tasks.spawn_until_stop(rules.follow());
         deps.tasks.spawn(rows.run(store, deps.tasks.stopping()));
-        deps.tasks.spawn_until_stop(alarms.clone().run(known.ok(), changes));
+        deps.tasks.spawn_until_stop(alarms.clone().run(known.ok()));
         alarms
     }
 
@@ -131,19 +129,6 @@ impl Alarms {
         self.0.is_watching.store(true, Ordering::Relaxed);
         self.apply_rules();
         Ok(pending.into_iter().collect())
-    }
-
-    async fn take_up_later(&self, mut changes: broadcast::Receiver<db::Change>) -> BTreeMap<RuleId, Pending> {
-        loop {
-            // A sender lives as long as the database's handle, which this has.
-            let change = changes.recv().await;
-            if !matches!(change, Ok(db::Change::Notice(_) | db::Change::Lost))
-                && let Ok(known) = self.take_up().await
-            {
-                tracing::info!("alarms are watched for again");
-                return known;
-            }
-        }
     }
 
     /// What keeps it from watching.
@@ -218,10 +203,14 @@ impl Alarms {
         Ok(())
     }
 
-    async fn run(self, known: Option<BTreeMap<RuleId, Pending>>, changes: broadcast::Receiver<db::Change>) {
+    async fn run(self, known: Option<BTreeMap<RuleId, Pending>>) {
         let mut kept = match known {
             Some(known) => known,
-            None => self.take_up_later(changes).await,
+            None => {
+                let known = db::until_read("alarms", || self.take_up()).await;
+                tracing::info!("alarms are watched for again");
+                known
+            }
         };
         let mut readings = self.0.watch.temperatures().watch();
         let mut rules = self.0.rules.changes();

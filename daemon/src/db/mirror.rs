@@ -19,6 +19,22 @@ use crate::{outcome::chain, repeats};
 /// A pause before a failed reload is tried again.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Reads until it works, with a pause after each failure. Cancel safe if `read` is.
+pub async fn until_read<T, E, F>(rows: &'static str, mut read: impl FnMut() -> F + Send) -> T
+where
+    E: Error + 'static,
+    F: Future<Output = Result<T, E>> + Send,
+{
+    loop {
+        let failed = match read().await {
+            Ok(read) => return read,
+            Err(error) => chain(&error),
+        };
+        repeats::say!(warn, rows, { rows, cause = failed }, "rows cannot be read again yet");
+        tokio::time::sleep(RETRY).await;
+    }
+}
+
 /// What can be mirrored: it is read as a whole, and told of when it changes.
 pub trait Mirrored: Send + Sync + 'static {
     /// The rows as they are looked at.
@@ -101,9 +117,8 @@ impl<M: Mirrored> Mirror<M> {
         // The database may have come between the first try and now.
         let mut reload = self.0.is_stale.load(Ordering::Relaxed);
         loop {
-            while reload && let Err(error) = self.reload().await {
-                repeats::say!(warn, M::NAME, { rows = M::NAME, cause = chain(&error) }, "rows cannot be read again yet");
-                tokio::time::sleep(RETRY).await;
+            if reload {
+                until_read(M::NAME, || self.reload()).await;
             }
             reload = match changes.recv().await {
                 Ok(Change::Notice(channel)) => channel == M::NAME,

@@ -20,7 +20,7 @@ pub use cache::Cache;
 pub use client::{Client, Transaction};
 pub use config::Config;
 pub use migrations::{MigrateError, migrate, migrate_blocking};
-pub use mirror::{Mirror, Mirrored};
+pub use mirror::{Mirror, Mirrored, until_read};
 pub use offline::{migrate_and_end, take_over_and_end};
 pub use owner::{Signed, Unfit};
 pub use pool::{Change, Db, Error, StartError, Usage};

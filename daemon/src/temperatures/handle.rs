@@ -93,8 +93,6 @@ impl Temperatures {
     /// When their queue on the disk can't be used.
     pub async fn start(config: &Config, deps: Deps) -> Result<Self, StartError> {
         let store = Store::new(deps.db.clone());
-        // Before the first try, so that the database's coming is not missed.
-        let changes = deps.db.changes();
         let directory = Directory::load(directory::Rows { store: store.clone(), cache: deps.cache }).await;
         let path = deps.state.join("readings");
         let queue = writer::open(path.clone(), u64::from(config.queue_mib) << 20).await;
@@ -120,7 +118,8 @@ impl Temperatures {
         deps.tasks.spawn_until_stop(temperatures.clone().forget());
         if let Err(error) = temperatures.remember().await {
             tracing::warn!(cause = chain(&error), "the newest readings cannot be read yet");
-            deps.tasks.spawn_until_stop(temperatures.clone().remember_later(changes));
+            let later = temperatures.clone();
+            deps.tasks.spawn_until_stop(async move { db::until_read("readings", || later.remember()).await });
         }
         Ok(temperatures)
     }
@@ -131,20 +130,6 @@ impl Temperatures {
         let mut live = self.live();
         newest.iter().for_each(|readings| live.remember(readings));
         Ok(())
-    }
-
-    async fn remember_later(self, mut changes: broadcast::Receiver<db::Change>) {
-        loop {
-            match changes.recv().await {
-                Ok(db::Change::Connected) | Err(broadcast::error::RecvError::Lagged(_)) => {
-                    if self.remember().await.is_ok() {
-                        return;
-                    }
-                }
-                Ok(_) => {}
-                Err(broadcast::error::RecvError::Closed) => return,
-            }
-        }
     }
 
     /// Takes what was heard. Never waits, and never touches the database or the disk.
