@@ -26,6 +26,7 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    files,
     outcome::chain,
     recordings::{Run, RunId},
 };
@@ -145,7 +146,7 @@ fn unlink(files: &[&Found]) -> (Deleted, Gone, Option<DiskError>) {
         let mut ranges = Vec::new();
         let mut failed = None;
         for file in of_run {
-            if let Err(error) = disk::remove_file(&file.path) {
+            if let Err(error) = files::remove(&file.path) {
                 failed = Some(DiskError::file(&file.path)(error));
                 break;
             }

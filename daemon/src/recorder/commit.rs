@@ -24,7 +24,10 @@ use super::{
     fragments::{Init, Piece},
     run_file::{self, RUN_FILE},
 };
-use crate::recordings::{EndReason, FragmentIndex, Run, Segment};
+use crate::{
+    files,
+    recordings::{EndReason, FragmentIndex, Run, Segment},
+};
 
 /// The init section's file.
 pub(super) const INIT_FILE: &str = "init.mp4";
@@ -198,7 +201,7 @@ fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 /// Removes a run's folder, and its day's when that was the last run.
 pub(super) fn remove_run(folder: &Path) -> std::io::Result<()> {
     for name in [RUN_FILE, INIT_FILE] {
-        disk::remove_file(&folder.join(name))?;
+        files::remove(&folder.join(name))?;
     }
     std::fs::remove_dir(folder)?;
     if let Some(day) = folder.parent() {

@@ -1,7 +1,7 @@
 //! Files that are there after a power cut: what is written, synced, and in which order.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, OpenOptions},
     io::{self, Write},
     path::{Path, PathBuf},
 };
@@ -9,7 +9,7 @@ use std::{
 use thiserror::Error;
 
 use super::taken::Taken;
-use crate::parts::Trouble;
+use crate::{files, parts::Trouble};
 
 /// What two runs that begin need: folders of the camera, of the day and of the run, three files, and one more for a
 /// moment.
@@ -56,7 +56,7 @@ impl DiskError {
 
 /// Syncs a folder's entries.
 pub(super) fn sync_folder(path: &Path) -> Result<(), DiskError> {
-    File::open(path).and_then(|folder| folder.sync_all()).map_err(DiskError::folder(path))
+    files::sync_folder(path).map_err(DiskError::folder(path))
 }
 
 /// Makes the folders of `below` one by one under `root`, each synced into its parent.
@@ -85,14 +85,6 @@ pub(super) fn replace(path: &Path, bytes: &[u8]) -> Result<(), DiskError> {
     };
     write().map_err(DiskError::file(path))?;
     path.parent().map_or(Ok(()), sync_folder)
-}
-
-/// Removes a file; one that is not there counts as removed.
-pub(super) fn remove_file(path: &Path) -> io::Result<()> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        other => other,
-    }
 }
 
 /// Room of a file system.
@@ -188,8 +180,8 @@ mod tests {
         replace(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(&below).unwrap().count(), 1);
-        remove_file(&path).unwrap();
-        remove_file(&path).unwrap();
+        files::remove(&path).unwrap();
+        files::remove(&path).unwrap();
         assert!(space(&below).unwrap().total_bytes > 0);
     }
 }

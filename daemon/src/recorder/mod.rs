@@ -359,8 +359,9 @@ impl Recorder {
         Ok(handle.state.clone())
     }
 
-    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. Of those whose folder is not there
-    /// the rows go alone. What is still being written or pinned stays; whatever is left undone is finished later. A call that is dropped is carried out all the same.
+    /// Deletes segments by their rows' ids: rows are marked, files unlinked, rows removed. Of those whose folder is not
+    /// there the rows go alone. What is still being written or pinned stays; whatever is left undone is finished later. A
+    /// call that is dropped is carried out all the same.
     ///
     /// # Errors
     /// When the disk or the database fails.

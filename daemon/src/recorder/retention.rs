@@ -20,7 +20,7 @@ use super::{
     shared::Shared,
     wish::Wanted,
 };
-use crate::{clock::Clock, db, recordings::StoredSegment};
+use crate::{clock::Clock, db, files, recordings::StoredSegment};
 
 /// With less than this free, PostgreSQL (16 MiB for each segment of its log) does not run any more.
 const NO_ROOM_FOR_ROWS: u64 = 64 << 20;
@@ -236,7 +236,7 @@ fn unlink(root: &std::path::Path, segments: &[StoredSegment]) -> Result<Deleted,
     let mut deleted = Deleted::default();
     for segment in segments {
         let path = root.join(segment.path());
-        disk::remove_file(&path).map_err(DiskError::file(&path))?;
+        files::remove(&path).map_err(DiskError::file(&path))?;
         folders.extend(path.parent().map(std::path::Path::to_owned));
         deleted.add(Deleted { segments: 1, bytes: segment.size_bytes });
     }

@@ -130,7 +130,9 @@ impl Upkeep {
     /// `is_bound`: whether rows speak of this folder; where they do not, nothing is deleted by them.
     async fn pass(&mut self, is_bound: bool, due: &mut Due, sweep: &mut Sweep, trust: &mut Trust) {
         let shared = Arc::clone(&self.shared);
-        if due.limits <= Instant::now() {
+        let are_limits_due = due.limits <= Instant::now();
+        if are_limits_due {
+            due.limits = Instant::now() + LIMITS;
             shared.weigh_database().await;
         }
         // Room first: a sweep may take long, and recording waits for room only for seconds. A database that is away
@@ -146,9 +148,7 @@ impl Upkeep {
         }
         shared.look_for_room().await;
         if !is_bound {
-            let later = Instant::now() + SWEEP_PAUSE;
-            due.sweep = due.sweep.map(|at| at.max(later));
-            due.limits = due.limits.max(later);
+            due.sweep = due.sweep.map(|at| at.max(Instant::now() + SWEEP_PAUSE));
             return;
         }
         if due.sweep.is_some_and(|at| at <= Instant::now()) {
@@ -161,11 +161,8 @@ impl Upkeep {
                 }
             };
         }
-        if due.limits <= Instant::now() {
-            due.limits = Instant::now() + LIMITS;
-            if let Err(error) = self.limits(trust).await {
-                tracing::warn!(error = chain(&error), "limits could not be applied");
-            }
+        if are_limits_due && let Err(error) = self.limits(trust).await {
+            tracing::warn!(error = chain(&error), "limits could not be applied");
         }
     }
 

@@ -12,6 +12,7 @@ use tokio::{process::Child, time::Instant};
 use tokio_postgres::NoTls;
 
 use super::{Error, Layout, SOCKET, account::SETPRIV, install::open_log};
+use crate::files;
 
 /// Recovery after kill -9 takes seconds on a Pi's card; give up only well after that.
 const START_WAIT: Duration = Duration::from_secs(60);
@@ -162,12 +163,7 @@ fn forget_stranger(lock: &Path, data: &Path) -> Result<(), Error> {
         return Ok(());
     }
     tracing::warn!(path = %lock.display(), "an earlier PostgreSQL server is gone, and its lock with it");
-    match fs::remove_file(lock) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
-            Err(Error::File { path: lock.to_owned(), source })
-        }
-        _ => Ok(()),
-    }
+    files::remove(lock).map_err(|source| Error::File { path: lock.to_owned(), source })
 }
 
 /// Whose lock it is, by its first line.
