@@ -254,8 +254,9 @@ impl Accounts {
     async fn reload(&self) -> Result<(), db::Error> {
         let _one = self.0.reloading.lock().await;
         let loaded = self.0.store.load().await?;
+        // Before anything waits for the disk: who is no more is let in no more.
+        self.0.access.directory().replace(loaded.clone());
         self.0.cache.keep(CHANNEL, &loaded).await;
-        self.0.access.directory().replace(loaded);
         Ok(())
     }
 

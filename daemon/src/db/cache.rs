@@ -9,12 +9,20 @@ use std::{
     fs, io,
     os::unix::fs::DirBuilderExt as _,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
 };
 
 use serde::{Serialize, de::DeserializeOwned};
+use tokio::time::timeout;
 
 use crate::{files, repeats, secrets::HubKey};
+
+/// How long a change waits until it is on the disk: who is answered knows it remembered, unless the disk hangs.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// The cache; clones share it.
 #[derive(Clone)]
@@ -23,14 +31,27 @@ pub struct Cache(Arc<Inner>);
 struct Inner {
     folder: PathBuf,
     key: HubKey,
-    /// What was written last by each name, so that nothing is written twice.
-    written: Mutex<HashMap<&'static str, blake3::Hash>>,
+    /// Counts what is kept, so that a write that a disk held up does not come after a newer one.
+    kept: AtomicU64,
+    written: Mutex<HashMap<&'static str, Written>>,
+}
+
+/// What was written last by a name.
+struct Written {
+    number: u64,
+    /// So that nothing is written twice; `None`: there is no file.
+    hash: Option<blake3::Hash>,
 }
 
 impl Cache {
     /// The cache of a state folder. Nothing is touched yet.
     pub fn new(state: &Path, key: HubKey) -> Self {
-        Self(Arc::new(Inner { folder: state.join("cache"), key, written: Mutex::default() }))
+        Self(Arc::new(Inner {
+            folder: state.join("cache"),
+            key,
+            kept: AtomicU64::default(),
+            written: Mutex::default(),
+        }))
     }
 
     /// Whether anything was ever kept here: the hub has worked with its database before.
@@ -38,35 +59,43 @@ impl Cache {
         fs::read_dir(&self.0.folder).is_ok_and(|mut entries| entries.next().is_some())
     }
 
-    /// Keeps what rows say now. What fails is logged.
+    /// Keeps what rows say now. What fails is logged. A disk that hangs is waited for only so long: it is written then,
+    /// too.
     pub(crate) async fn keep<T: Serialize + ?Sized>(&self, name: &'static str, rows: &T) {
         let text = match serde_json::to_vec(rows) {
             Ok(text) => text,
             Err(error) => return tracing::error!(%error, rows = name, "rows cannot be remembered"),
         };
-        let cache = self.clone();
-        // It was spawned here, so that it is not cancelled half done.
-        let kept = tokio::task::spawn_blocking(move || cache.replace(name, &text)).await;
-        if let Err(error) = kept.unwrap_or_else(|panic| Err(io::Error::other(panic))) {
+        let (cache, number) = (self.clone(), self.0.kept.fetch_add(1, Ordering::Relaxed));
+        // On a thread for it, so that it is not cancelled half done.
+        let writing = tokio::task::spawn_blocking(move || cache.replace(name, number, &text));
+        let kept = match timeout(PATIENCE, writing).await {
+            Ok(written) => written.unwrap_or_else(|panic| Err(io::Error::other(panic))),
+            Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
+        };
+        if let Err(error) = kept {
             repeats::say!(warn, name, { rows = name, %error }, "rows cannot be remembered for a start without the database");
         }
     }
 
-    fn replace(&self, name: &'static str, text: &[u8]) -> io::Result<()> {
+    fn replace(&self, name: &'static str, number: u64, text: &[u8]) -> io::Result<()> {
         let hash = blake3::hash(text);
         // Held while it is written: one after the other.
         let mut written = self.0.written.lock().unwrap_or_else(PoisonError::into_inner);
-        if written.get(name) == Some(&hash) {
-            return Ok(());
+        if let Some(last) = written.get_mut(name) {
+            if last.number > number {
+                return Ok(());
+            }
+            last.number = number;
+            if last.hash == Some(hash) {
+                return Ok(());
+            }
         }
         let replaced = self.write(name, text);
-        match replaced {
-            Ok(()) => written.insert(name, hash),
-            Err(_) => {
-                let _ = files::remove(&self.path(name));
-                written.remove(name)
-            }
-        };
+        if replaced.is_err() {
+            let _ = files::remove(&self.path(name));
+        }
+        written.insert(name, Written { number, hash: replaced.is_ok().then_some(hash) });
         replaced
     }
 
@@ -138,6 +167,17 @@ mod tests {
         assert_eq!(cache.recall::<String>("access").await, None);
         fs::write(state.path().join("cache/cameras"), "x").unwrap();
         assert_eq!(cache.recall::<String>("cameras").await, None);
+    }
+
+    #[test]
+    fn what_a_disk_held_up_does_not_come_after_what_is_newer() {
+        let state = tempfile::tempdir().unwrap();
+        let cache = cache(state.path());
+        cache.replace("access", 2, b"newer").unwrap();
+        cache.replace("access", 1, b"older").unwrap();
+        cache.replace("access", 5, b"newer").unwrap();
+        cache.replace("access", 4, b"between").unwrap();
+        assert_eq!(cache.read("access").unwrap().unwrap(), b"newer");
     }
 
     #[tokio::test]

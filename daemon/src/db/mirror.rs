@@ -136,10 +136,10 @@ impl<M: Mirrored> Mirror<M> {
     pub async fn reload(&self) -> Result<(), M::Error> {
         let _one_at_a_time = self.0.reloading.lock().await;
         let listing = Arc::new(self.0.mirrored.read().await?);
-        self.0.mirrored.remember(&listing).await;
-        self.0.listing.store(listing);
+        self.0.listing.store(Arc::clone(&listing));
         self.0.is_stale.store(false, Ordering::Relaxed);
         self.0.version.send_modify(|version| *version += 1);
+        self.0.mirrored.remember(&listing).await;
         Ok(())
     }
 }
