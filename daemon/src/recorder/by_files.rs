@@ -19,10 +19,11 @@ use larder_proto::wire::CameraId;
 use super::{
     collect::blocking,
     disk::{self, DiskError},
-    recover::{folders, run_folders, segment_files},
+    recover::{folders, run_folders},
     retention::Deleted,
     room::{self, Minimum},
     run_file::{self, Notes},
+    segments,
     shared::Shared,
 };
 use crate::{
@@ -63,7 +64,7 @@ fn list_below(root: &Path, active: &Active) -> Vec<Found> {
 
 fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
     let Some((run, notes)) = run_file::read(folder)? else { return Ok(Vec::new()) };
-    let files = segment_files(folder).map_err(io::Error::other)?;
+    let files = segments::files(folder).map_err(io::Error::other)?;
     let ends = files.iter().skip(1).map(|(start, _)| Some(*start)).chain([run.ended_at]);
     let found = files.iter().zip(ends).map(|((start, path), end)| {
         let range = *start..end.unwrap_or(Timestamp::MAX);
@@ -264,7 +265,7 @@ mod tests {
         assert!(failed.is_none());
         let minute = |n: u64| run.started_at + Duration::from_secs(60 * n);
         assert_eq!(gone, [(folder.clone(), vec![minute(0)..minute(1), minute(1)..minute(2)])]);
-        assert_eq!(segment_files(&folder).unwrap().len(), 2);
+        assert_eq!(segments::files(&folder).unwrap().len(), 2);
     }
 
     #[test]

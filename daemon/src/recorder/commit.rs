@@ -3,10 +3,13 @@
 //! ```text
 //! <camera UUID>/<UTC day of the run's start>/<run UUID>/init.mp4
 //!                                                       run.json
+//!                                                       index
 //!                                                       <start µs>.m4s   one about a minute
+//!                                                       <start µs>.cut   what a crash left half written
 //! ```
-//! Folders, `init.mp4` and `run.json` are synced before the first fragment; fragments are appended and synced one by
-//! one; the end and its reason are written into `run.json`. No name needs the database.
+//! Folders, `init.mp4`, `index` and `run.json` are synced before the first fragment; fragments are appended and synced one
+//! by one; a segment that closes is added to `index`; the end and its reason are written into `run.json`. No name needs
+//! the database.
 
 use std::{
     fs::{File, OpenOptions},
@@ -22,17 +25,20 @@ use thiserror::Error;
 use super::{
     disk::{self, DiskError},
     fragments::{Init, Piece},
+    index_file::{self, INDEX_FILE, Indexed},
     run_file::{self, RUN_FILE},
 };
 use crate::{
     files,
-    recordings::{EndReason, FragmentIndex, Run, Segment},
+    recordings::{EndReason, Fragment, FragmentIndex, Run, Segment},
 };
 
 /// The init section's file.
 pub(super) const INIT_FILE: &str = "init.mp4";
 /// What a segment's file ends in.
 pub(super) const SEGMENT_SUFFIX: &str = ".m4s";
+/// What the file beside a segment ends in that keeps what was cut off it.
+pub(super) const CUT_SUFFIX: &str = "cut";
 /// A segment is closed by the first fragment that starts this long after it.
 const SEGMENT: Duration = Duration::from_secs(60);
 
@@ -83,7 +89,7 @@ struct OpenSegment {
 }
 
 impl Writer {
-    /// Makes the run's folder with `init.mp4` and `run.json` and syncs all of it. `pins` are the camera's that may reach
+    /// Makes the run's folder with `init.mp4`, `index` and `run.json` and syncs all of it. `pins` are the camera's that may reach
     /// into the run, as far as they are known.
     ///
     /// # Errors
@@ -96,6 +102,7 @@ impl Writer {
     ) -> Result<Self, DiskError> {
         let folder = disk::make_folders(root, &run.folder())?;
         disk::replace(&folder.join(INIT_FILE), &init.bytes)?;
+        index_file::create(&folder, &run_file::text(&folder, &run)?, &init.bytes)?;
         run_file::create(&folder, &run, pins)?;
         Ok(Self { run, folder, open: None, fragments: 0, end: Duration::ZERO })
     }
@@ -145,7 +152,9 @@ impl Writer {
             disk::sync_folder(&self.folder)?;
         }
         let size = u64::try_from(piece.bytes.len()).unwrap_or(u64::MAX);
-        open.segment.fragments.push(piece.start.saturating_sub(open.start), duration, size);
+        let start = piece.start.saturating_sub(open.start);
+        let crc32c = Some(crc32c::crc32c(&piece.bytes));
+        open.segment.fragments.push(Fragment { start, duration, size, crc32c, ..Fragment::default() });
         let committed = Committed { closed, open: open.segment.clone(), first: self.fragments == 0 };
         self.open = Some(open);
         self.fragments += 1;
@@ -188,6 +197,10 @@ impl Writer {
         let Some(mut open) = self.open.take() else { return Ok(None) };
         open.file.sync_all().map_err(DiskError::file(&open.path))?;
         open.segment.closed = true;
+        let name = open.segment.started_at.as_microsecond();
+        let first = u32::try_from(open.segment.first_sequence - self.run.first_sequence).unwrap_or_default();
+        let indexed = Indexed { first, fragments: open.segment.fragments.clone() };
+        index_file::append(&self.folder, name, &indexed)?;
         Ok(Some(open.segment))
     }
 }
@@ -200,7 +213,14 @@ fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 
 /// Removes a run's folder, and its day's when that was the last run.
 pub(super) fn remove_run(folder: &Path) -> std::io::Result<()> {
-    for name in [RUN_FILE, INIT_FILE] {
+    for entry in std::fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == CUT_SUFFIX) {
+            files::remove(&path)?;
+        }
+    }
+    // What the run is goes last: a folder without it was never finished being made.
+    for name in [INDEX_FILE, INIT_FILE, RUN_FILE] {
         files::remove(&folder.join(name))?;
     }
     std::fs::remove_dir(folder)?;

@@ -55,7 +55,6 @@ pub(super) struct Splitter {
     /// Of the part being gathered, where its `moov` or `moof` body lies.
     described: Option<(Kind, std::ops::Range<usize>)>,
     timescale: Option<u32>,
-    consumed: u64,
 }
 
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
@@ -73,11 +72,6 @@ impl Splitter {
     /// Adds bytes.
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.buffer.extend_from_slice(bytes);
-    }
-
-    /// Bytes up to the end of the last whole part: a file cut here holds whole parts only.
-    pub(super) fn consumed(&self) -> u64 {
-        self.consumed
     }
 
     /// Units in a second, known after the init section.
@@ -114,23 +108,20 @@ impl Splitter {
     }
 
     fn leave_out(&mut self) {
-        let left_out = self.buffer.split_to(std::mem::take(&mut self.gathered));
-        self.consumed += u64::try_from(left_out.len()).unwrap_or_default();
+        drop(self.buffer.split_to(std::mem::take(&mut self.gathered)));
     }
 
     fn finish(&mut self) -> Result<Part, Mp4Error> {
         let bytes = self.buffer.split_to(std::mem::take(&mut self.gathered)).freeze();
         let (kind, body) = self.described.take().ok_or(Mp4Error::Missing("moof"))?;
-        let part = match kind {
+        Ok(match kind {
             Kind::Init => {
                 let track = mp4::track(&bytes[body])?;
                 self.timescale = Some(track.timescale);
                 Part::Init(Init { bytes: bytes.clone(), size: track.size, codec: track.codec })
             }
             Kind::Piece => Part::Piece(self.piece(&mp4::moof(&bytes[body])?, bytes.clone())?),
-        };
-        self.consumed += u64::try_from(bytes.len()).unwrap_or_default();
-        Ok(part)
+        })
     }
 
     fn piece(&self, moof: &mp4::Moof, bytes: Bytes) -> Result<Piece, Mp4Error> {
@@ -164,7 +155,7 @@ mod tests {
     use super::*;
     use crate::recorder::made::{a_box, fragment, init};
 
-    fn split(bytes: &[u8], chunk: usize) -> Result<(Vec<Part>, u64), Mp4Error> {
+    fn split(bytes: &[u8], chunk: usize) -> Result<Vec<Part>, Mp4Error> {
         let mut splitter = Splitter::default();
         let mut parts = Vec::new();
         for chunk in bytes.chunks(chunk.max(1)) {
@@ -173,15 +164,14 @@ mod tests {
                 parts.push(part);
             }
         }
-        Ok((parts, splitter.consumed()))
+        Ok(parts)
     }
 
     #[test]
     fn a_stream_in_pieces_of_any_length_gives_the_same_parts() {
         let (first, second) = (fragment(0, 0, &[400, 1600], 90), fragment(1, 2000, &[100, 100, 90], 33));
         let bytes = [init(), a_box(b"styp", b"msdh"), first.clone(), second.clone()].concat();
-        let (whole, consumed) = split(&bytes, bytes.len()).unwrap();
-        assert_eq!(consumed, u64::try_from(bytes.len()).unwrap());
+        let whole = split(&bytes, bytes.len()).unwrap();
         let [Part::Init(head), Part::Piece(one), Part::Piece(two)] = &whole[..] else { panic!("{whole:?}") };
         assert_eq!((head.codec.as_str(), head.size), ("avc1.42C01E", (640, 480)));
         assert_eq!(head.bytes, init());
@@ -190,17 +180,8 @@ mod tests {
         assert_eq!((two.number, two.pictures, two.duration), (1, 3, Duration::from_millis(290)));
         assert_eq!((&one.bytes[..], &two.bytes[..]), (&first[..], &second[..]));
         for chunk in 1..60 {
-            assert_eq!(split(&bytes, chunk).unwrap().0, whole);
+            assert_eq!(split(&bytes, chunk).unwrap(), whole);
         }
-    }
-
-    #[test]
-    fn a_cut_file_is_consumed_up_to_its_last_whole_fragment() {
-        let (head, first) = (init(), fragment(0, 0, &[2000], 50));
-        let bytes = [head.clone(), first.clone(), fragment(1, 2000, &[2000], 50)].concat();
-        let (parts, consumed) = split(&bytes[..bytes.len() - 1], 1000).unwrap();
-        assert_eq!(parts.len(), 2);
-        assert_eq!(consumed, u64::try_from(head.len() + first.len()).unwrap());
     }
 
     #[test]

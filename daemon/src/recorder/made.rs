@@ -30,8 +30,11 @@ pub(crate) fn init() -> Vec<u8> {
 /// A fragment as ffmpeg shapes it; `durations` in milliseconds, one a picture.
 pub(crate) fn fragment(number: u32, start_ms: u32, durations: &[u32], payload: usize) -> Vec<u8> {
     let mut trun = words(&[0x301, u32::try_from(durations.len()).unwrap(), 0]);
-    for duration in durations {
-        trun.extend(words(&[*duration, 1]));
+    // All of the media is the first picture's, but for a byte of each other.
+    let first = payload.saturating_sub(durations.len().saturating_sub(1));
+    for (at, duration) in durations.iter().enumerate() {
+        let size = if at == 0 { u32::try_from(first).unwrap() } else { 1 };
+        trun.extend(words(&[*duration, size]));
     }
     let traf = [
         a_box(b"tfhd", &words(&[0x2_0008, 1, 100])),

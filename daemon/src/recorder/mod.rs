@@ -19,6 +19,7 @@ mod ebml;
 mod ffmpeg;
 mod fragments;
 mod gaps;
+mod index_file;
 #[cfg(test)]
 mod made;
 mod marker;
@@ -34,6 +35,8 @@ mod room;
 mod rows;
 mod run;
 mod run_file;
+mod scan;
+mod segments;
 mod shared;
 mod sweep;
 mod taken;

@@ -99,33 +99,61 @@ pub(super) fn moof(moof: &[u8]) -> Result<Moof, Mp4Error> {
     let tfdt = child(traf, "tfdt")?;
     let start = if tfdt.first() == Some(&1) { be_u64(tfdt, 4) } else { be_u32(tfdt, 4).map(u64::from) };
     let start = start.ok_or(Mp4Error::Missing("tfdt"))?;
-    let default = default_duration(child(traf, "tfhd")?)?;
-    let durations = sample_durations(child(traf, "trun")?, default)?;
+    let default = Defaults::read(child(traf, "tfhd")?)?;
+    let trun = child(traf, "trun")?;
+    let durations = samples(trun, DURATION, default.duration)?;
     Ok(Moof { sequence, start, durations })
 }
 
-fn default_duration(tfhd: &[u8]) -> Result<u32, Mp4Error> {
-    const BASE_DATA_OFFSET: u32 = 0x1;
-    const DESCRIPTION_INDEX: u32 = 0x2;
-    const DURATION: u32 = 0x8;
-    let flags = be_u32(tfhd, 0).ok_or(Mp4Error::Missing("tfhd"))?;
-    if flags & DURATION == 0 {
-        return Ok(0);
-    }
-    let before = if flags & BASE_DATA_OFFSET != 0 { 8 } else { 0 } + if flags & DESCRIPTION_INDEX != 0 { 4 } else { 0 };
-    be_u32(tfhd, 8 + before).ok_or(Mp4Error::Missing("tfhd"))
+/// How many bytes of `mdat` a `moof`'s body speaks of.
+pub(super) fn media_bytes(moof: &[u8]) -> Result<u64, Mp4Error> {
+    let traf = child(moof, "traf")?;
+    let default = Defaults::read(child(traf, "tfhd")?)?;
+    Ok(samples(child(traf, "trun")?, SIZE, default.size)?.into_iter().map(u64::from).sum())
 }
 
-fn sample_durations(trun: &[u8], default: u32) -> Result<Vec<u32>, Mp4Error> {
+/// What holds for every picture that says nothing else.
+struct Defaults {
+    duration: u32,
+    size: u32,
+}
+
+impl Defaults {
+    fn read(tfhd: &[u8]) -> Result<Self, Mp4Error> {
+        const BASE_DATA_OFFSET: u32 = 0x1;
+        const DESCRIPTION_INDEX: u32 = 0x2;
+        const DURATION: u32 = 0x8;
+        const SIZE: u32 = 0x10;
+        let cut = Mp4Error::Missing("tfhd");
+        let flags = be_u32(tfhd, 0).ok_or(cut.clone())?;
+        let mut at = 8;
+        let mut take = |flag: u32, length: usize| {
+            let there = flags & flag != 0;
+            at += if there { length } else { 0 };
+            there.then(|| at - length)
+        };
+        take(BASE_DATA_OFFSET, 8);
+        take(DESCRIPTION_INDEX, 4);
+        let (duration, size) = (take(DURATION, 4), take(SIZE, 4));
+        let value = |at: Option<usize>| at.map_or(Ok(0), |at| be_u32(tfhd, at).ok_or(cut.clone()));
+        Ok(Self { duration: value(duration)?, size: value(size)? })
+    }
+}
+
+/// Of a `trun`'s pictures: their durations, sizes, flags and composition offsets, 4 bytes each when there.
+const DURATION: u32 = 0x100;
+const SIZE: u32 = 0x200;
+const EACH: [u32; 4] = [DURATION, SIZE, 0x400, 0x800];
+
+/// One of the four of each picture.
+fn samples(trun: &[u8], which: u32, default: u32) -> Result<Vec<u32>, Mp4Error> {
     const DATA_OFFSET: u32 = 0x1;
     const FIRST_FLAGS: u32 = 0x4;
-    const DURATION: u32 = 0x100;
-    /// Duration, size, flags, composition offset: 4 bytes each when there.
-    const EACH: [u32; 4] = [DURATION, 0x200, 0x400, 0x800];
     let cut = Mp4Error::Missing("trun");
     let (Some(flags), Some(count)) = (be_u32(trun, 0), be_u32(trun, 4)) else { return Err(cut) };
     let optional = [DATA_OFFSET, FIRST_FLAGS].into_iter().filter(|flag| flags & flag != 0).count();
-    let each = 4 * EACH.into_iter().filter(|flag| flags & flag != 0).count();
+    let length = |flags_of: u32| 4 * EACH.into_iter().filter(|flag| flags & flags_of & flag != 0).count();
+    let each = length(u32::MAX);
     let table = trun.get(8 + 4 * optional..).ok_or(cut.clone())?;
     let count = usize::try_from(count).unwrap_or(usize::MAX);
     // Checked before anything is made of `count`. A fragment of one picture has everything in its defaults and a table
@@ -133,10 +161,11 @@ fn sample_durations(trun: &[u8], default: u32) -> Result<Vec<u32>, Mp4Error> {
     if count > MOST_PICTURES || count.checked_mul(each).is_none_or(|length| length > table.len()) {
         return Err(cut);
     }
-    if flags & DURATION == 0 {
+    if flags & which == 0 {
         return Ok(vec![default; count]);
     }
-    table.chunks_exact(each).take(count).map(|sample| be_u32(sample, 0).ok_or(cut.clone())).collect()
+    let at = length(which - 1);
+    table.chunks_exact(each).take(count).map(|sample| be_u32(sample, at).ok_or(cut.clone())).collect()
 }
 
 pub(super) fn printable(name: [u8; 4]) -> String {
@@ -169,9 +198,10 @@ mod tests {
     fn a_fragment_of_one_picture_takes_its_duration_from_the_defaults() {
         // As ffmpeg writes it: data offset and first flags, no entry.
         let trun = [0, 0, 0, 5, 0, 0, 0, 1, 0, 0, 0, 0x98, 2, 0, 0, 0];
-        assert_eq!(sample_durations(&trun, 100), Ok(vec![100]));
+        assert_eq!(samples(&trun, DURATION, 100), Ok(vec![100]));
+        assert_eq!(samples(&trun, SIZE, 7), Ok(vec![7]));
         let endless = [0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF];
-        assert_eq!(sample_durations(&endless, 100), Err(Mp4Error::Missing("trun")));
+        assert_eq!(samples(&endless, DURATION, 100), Err(Mp4Error::Missing("trun")));
     }
 
     #[test]
@@ -185,7 +215,7 @@ mod tests {
     proptest! {
         #[test]
         fn any_bytes_are_boxes_or_an_error(bytes in proptest::collection::vec(any::<u8>(), 0..300)) {
-            let _ = (track(&bytes), moof(&bytes), sample_durations(&bytes, 1), default_duration(&bytes));
+            let _ = (track(&bytes), moof(&bytes), media_bytes(&bytes), samples(&bytes, SIZE, 1), Defaults::read(&bytes).is_ok());
         }
     }
 }

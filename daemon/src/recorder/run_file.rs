@@ -56,6 +56,29 @@ struct RunFile {
     pins_us: Option<Vec<(i64, i64)>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deleted_us: Vec<(i64, i64)>,
+    /// Of the file without it; absent in one of a former release.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc32c: Option<u32>,
+}
+
+/// What is of a run's file in any release, so that one of a newer is told from one that is broken.
+#[derive(Deserialize)]
+struct AnyRunFile {
+    version: u32,
+    id: Uuid,
+}
+
+/// What a run's file is.
+#[derive(Debug, PartialEq)]
+pub(super) enum Look {
+    /// A run's.
+    Run(Run, Notes),
+    /// Of a version that this release does not know.
+    NewerVersion(RunId),
+    /// With an end that this release does not know.
+    NewerEnd(RunId),
+    /// Nothing that can be believed.
+    Broken,
 }
 
 impl RunFile {
@@ -75,15 +98,24 @@ impl RunFile {
             end_reason: run.end_reason.map(|reason| reason.name().to_owned()),
             pins_us: notes.pins.as_ref().map(|pins| pins.iter().map(to_us).collect()),
             deleted_us: notes.deleted.iter().map(to_us).collect(),
+            crc32c: None,
         }
     }
 
-    /// `None` for a version or a reason that is not known.
-    fn parts(self) -> Option<(Run, Notes)> {
-        let end_reason = match &self.end_reason {
-            Some(name) => Some(EndReason::from_name(name)?),
-            None => None,
-        };
+    fn text(mut self) -> serde_json::Result<Vec<u8>> {
+        self.crc32c = None;
+        self.crc32c = Some(crc32c::crc32c(&serde_json::to_vec(&self)?));
+        serde_json::to_vec_pretty(&self)
+    }
+
+    fn is_sound(&self) -> bool {
+        let Some(crc) = self.crc32c else { return true };
+        let without = Self { crc32c: None, ..self.clone() };
+        serde_json::to_vec(&without).is_ok_and(|text| crc32c::crc32c(&text) == crc)
+    }
+
+    fn parts(self) -> (Run, Notes) {
+        let end_reason = self.end_reason.as_deref().and_then(EndReason::from_name);
         let ranges = |us: Vec<(i64, i64)>| us.into_iter().map(|(from, to)| from_us(from)..from_us(to)).collect();
         let notes = Notes { pins: self.pins_us.map(ranges), deleted: ranges(self.deleted_us) };
         let run = Run {
@@ -97,14 +129,45 @@ impl RunFile {
             size: (self.width, self.height),
             codec: self.codec,
         };
-        (self.version == VERSION).then_some((run, notes))
+        (run, notes)
     }
 }
 
-/// Reads a run's folder; `None` when the file is no run's.
+/// Looks at a run's folder.
+pub(super) fn look(folder: &Path) -> io::Result<Look> {
+    Ok(parse(&fs::read(folder.join(RUN_FILE))?))
+}
+
+/// What such bytes are.
+pub(super) fn parse(bytes: &[u8]) -> Look {
+    let Ok(any) = serde_json::from_slice::<AnyRunFile>(bytes) else { return Look::Broken };
+    if any.version > VERSION {
+        return Look::NewerVersion(RunId(any.id));
+    }
+    match serde_json::from_slice::<RunFile>(bytes) {
+        Ok(file) if file.version == VERSION && file.is_sound() => {
+            if file.end_reason.as_deref().is_some_and(|name| EndReason::from_name(name).is_none()) {
+                return Look::NewerEnd(RunId(file.id));
+            }
+            let (run, notes) = file.parts();
+            Look::Run(run, notes)
+        }
+        _ => Look::Broken,
+    }
+}
+
+/// Reads a run's folder; `None` when the file is no run's that this release knows.
 pub(super) fn read(folder: &Path) -> io::Result<Option<(Run, Notes)>> {
-    let bytes = fs::read(folder.join(RUN_FILE))?;
-    Ok(serde_json::from_slice::<RunFile>(&bytes).ok().and_then(RunFile::parts))
+    Ok(match look(folder)? {
+        Look::Run(run, notes) => Some((run, notes)),
+        Look::NewerVersion(_) | Look::NewerEnd(_) | Look::Broken => None,
+    })
+}
+
+/// The file of a run that begins, whose pins are not known.
+pub(super) fn text(folder: &Path, run: &Run) -> Result<Vec<u8>, DiskError> {
+    let text = RunFile::new(run, &Notes::default()).text();
+    text.map_err(|error| DiskError::file(&folder.join(RUN_FILE))(error.into()))
 }
 
 /// Writes a new run's file. `pins` is asked at that very moment, so that no pin is set between the question and the file.
@@ -144,10 +207,10 @@ fn changing() -> MutexGuard<'static, ()> {
     CHANGING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
+/// Writes all of it; whoever keeps what was in it before uses [`keep`] or [`change`].
+pub(super) fn write(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
     let path = folder.join(RUN_FILE);
-    let file = RunFile::new(run, notes);
-    let bytes = serde_json::to_vec_pretty(&file).map_err(|error| DiskError::file(&path)(error.into()))?;
+    let bytes = RunFile::new(run, notes).text().map_err(|error| DiskError::file(&path)(error.into()))?;
     disk::replace(&path, &bytes)
 }
 

@@ -15,8 +15,8 @@ use super::{
     commit::remove_run,
     disk::DiskError,
     marker, pins,
-    recover::{self, RunOnDisk},
-    run_file,
+    recover::{self, RunOnDisk, Runs},
+    run_file, segments,
     shared::Shared,
 };
 use crate::{
@@ -84,13 +84,13 @@ impl Sweep {
         // Rows before files: a run whose row is known has its folder already, also one that began just now.
         let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
-        let on_disk = blocking(move || recover::runs(&folder, false)).await?;
+        let Runs { known: on_disk, newer } = blocking(move || recover::runs(&folder, false)).await?;
         let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
         let mut failed = pins::follow_rows(shared, camera, &on_disk).await.err();
         if let Some(error) = failed.take_if(|error| error.concerns_all()) {
             return Err(error);
         }
-        let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).collect();
+        let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).chain(newer).collect();
         for (at, run) in on_disk.iter().enumerate() {
             let next = on_disk.get(at + 1).map(|next| &next.run);
             match self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await {
@@ -140,8 +140,7 @@ impl Sweep {
             };
         }
         let known = if row.is_some() { shared.store.segments_known(id).await? } else { Vec::new() };
-        if active.is_none() && !on_disk.notes.deleted.is_empty() && recover::segment_files(&on_disk.folder)?.is_empty()
-        {
+        if active.is_none() && !on_disk.notes.deleted.is_empty() && segments::files(&on_disk.folder)?.is_empty() {
             self.follow_deletion(shared, &on_disk, row, &known).await?;
             return self.gap_behind(shared, &on_disk.run, next).await;
         }
@@ -212,8 +211,8 @@ impl Sweep {
         let wanted: HashSet<_> =
             lengths.keys().copied().filter(|start| open.is_none_or(|open| *start < open) && wrong(start)).collect();
         let Some(from) = wanted.iter().min().copied() else { return Ok(Vec::new()) };
-        let (on_disk, repair) = (on_disk.clone(), active.is_none());
-        let mut segments = blocking(move || recover::segments(&on_disk, Some(from), repair)).await?;
+        let on_disk = on_disk.clone();
+        let mut segments = blocking(move || segments::read(&on_disk, Some(from))).await?;
         segments.retain(|segment| wanted.contains(&segment.started_at));
         Ok(segments)
     }
@@ -275,7 +274,7 @@ impl Sweep {
 
 /// Bytes of a run's segment files by their starts.
 fn lengths(folder: &Path) -> Result<HashMap<Timestamp, u64>, DiskError> {
-    let files = recover::segment_files(folder)?;
+    let files = segments::files(folder)?;
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
     Ok(files.iter().map(|(start, path)| (*start, length(path))).collect())
 }
@@ -297,7 +296,7 @@ fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, D
 
 /// A deletion that was interrupted after the last segment.
 fn remove_empty(on_disk: &RunOnDisk) {
-    if recover::segment_files(&on_disk.folder).is_ok_and(|files| files.is_empty()) {
+    if segments::files(&on_disk.folder).is_ok_and(|files| files.is_empty()) {
         let _ = remove_run(&on_disk.folder);
     }
 }

@@ -121,7 +121,7 @@ impl Bed {
     fn presented(&self, run: &RunSummary) -> Vec<i64> {
         let folder = self.root().join(run.run.folder());
         let mut whole = std::fs::read(folder.join("init.mp4")).unwrap();
-        for (_, path) in recover::segment_files(&folder).unwrap() {
+        for (_, path) in segments::files(&folder).unwrap() {
             whole.extend(std::fs::read(path).unwrap());
         }
         let path = self.state.path().join("whole.mp4");

@@ -7,7 +7,7 @@ use larder_proto::wire::CameraId;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{EndReason, FragmentIndex, Run, RunId, Segment, Store};
+use super::{EndReason, Fragment, FragmentIndex, Run, RunId, Segment, Store};
 use crate::{
     access::Access,
     cameras::{self, Directory},
@@ -113,7 +113,8 @@ pub(crate) fn ended(run: Run, end: i64, reason: EndReason) -> Run {
 pub(crate) fn segment(run: &Run, first_sequence: i64, start: i64, fragments: u32) -> Segment {
     let mut index = FragmentIndex::default();
     for fragment in 0..fragments {
-        index.push(Duration::from_secs(2) * fragment, Duration::from_secs(2), 1000);
+        let (start, duration) = (Duration::from_secs(2) * fragment, Duration::from_secs(2));
+        index.push(Fragment { start, duration, size: 1000, ..Fragment::default() });
     }
     Segment { run: run.id, camera: run.camera, first_sequence, started_at: at(start), fragments: index, closed: true }
 }

@@ -15,7 +15,7 @@ use super::*;
 use crate::{
     access::{self, Access, Grant, PeerCredentials},
     recordings::{
-        EndReason, FragmentIndex, Run, Segment,
+        EndReason, Fragment, FragmentIndex, Run, Segment,
         testing::{Bench, at, run},
     },
 };
@@ -58,7 +58,9 @@ impl Stage {
     async fn record(&self, run: &Run, (first_sequence, start): (i64, i64), fragments: &[Vec<u8>], closed: bool) {
         let mut index = FragmentIndex::default();
         for (number, bytes) in (0u32..).zip(fragments) {
-            index.push(Duration::from_secs(2) * number, Duration::from_secs(2), u64::try_from(bytes.len()).unwrap());
+            let (start, duration) = (Duration::from_secs(2) * number, Duration::from_secs(2));
+            let size = u64::try_from(bytes.len()).unwrap();
+            index.push(Fragment { start, duration, size, ..Fragment::default() });
         }
         let segment = Segment {
             run: run.id,

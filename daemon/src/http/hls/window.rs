@@ -51,7 +51,9 @@ pub(super) fn items(played: &[Played]) -> Vec<Item> {
     let mut items = Vec::new();
     for Played { run, segment } in played {
         let file: Arc<str> = segment.file_name().into();
-        for (sequence, fragment) in (segment.first_sequence..).zip(segment.fragments.fragments()) {
+        let numbered = (segment.first_sequence..).zip(segment.fragments.fragments());
+        // What is damaged is a hole: players fail at it, and at what follows.
+        for (sequence, fragment) in numbered.filter(|(_, fragment)| !fragment.is_damaged) {
             items.push(Item {
                 run: run.id,
                 ordinal: run.ordinal,

@@ -63,7 +63,7 @@ async fn rows_follow_files_that_made_room_and_a_gap_says_so() {
     let (run, folder) = adopted(&bed).await;
     let shared = Arc::clone(&bed.recorder.0.shared);
     let go = |folder: &Path, count| {
-        for (start, path) in recover::segment_files(folder).unwrap().into_iter().take(count) {
+        for (start, path) in segments::files(folder).unwrap().into_iter().take(count) {
             std::fs::remove_file(path).unwrap();
             run_file::change(folder, |_, notes| notes.deleted.push(start..start + Duration::from_secs(60))).unwrap();
         }

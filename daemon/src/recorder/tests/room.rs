@@ -22,8 +22,7 @@ async fn limits_take_the_oldest_leave_what_is_pinned_and_finish_what_was_interru
     let limits = wanted(None, Some(all - 1));
     let deleted = retention::limits(shared, &limits, &bed.clock, false).await.unwrap();
     assert_eq!((deleted.segments, deleted.bytes), (1, all / 4));
-    let left =
-        |folder: &Path| recover::segment_files(folder).unwrap().into_iter().map(|(at, _)| at).collect::<Vec<_>>();
+    let left = |folder: &Path| segments::files(folder).unwrap().into_iter().map(|(at, _)| at).collect::<Vec<_>>();
     let minute = |at: u64| run.started_at + Duration::from_secs(60 * at);
     assert_eq!(left(&folder), [minute(0), minute(2), minute(3)]);
 
@@ -79,7 +78,7 @@ async fn at_the_floor_old_recordings_go_then_recording_stops_until_there_is_room
     let (run, folder) = recover::tests::interrupted_of(bed.camera, &bed.root(), 120);
     bed.want(Mode::Off);
     eventually("the run is adopted", async || bed.runs().await.first().is_some_and(|run| run.segments == 4)).await;
-    let left = |folder: &Path| recover::segment_files(folder).unwrap().len();
+    let left = |folder: &Path| segments::files(folder).unwrap().len();
     let shared = Arc::clone(&bed.recorder.0.shared);
 
     // Nobody knows how full it is: nothing is deleted, and nothing is begun.

@@ -36,7 +36,7 @@ async fn irregular_pictures_keep_their_times_and_seven_silent_seconds_are_a_gap(
     let gaps = bed.gaps(ended..second.run.started_at).await;
     assert!(gaps.contains(&(ended, Some(second.run.started_at), GapReason::Stalled)), "{gaps:?}");
     for run in &runs {
-        let files = recover::segment_files(&bed.root().join(run.run.folder())).unwrap();
+        let files = segments::files(&bed.root().join(run.run.folder())).unwrap();
         let bytes: u64 = files.iter().map(|(_, path)| std::fs::metadata(path).unwrap().len()).sum();
         assert_eq!((run.size_bytes, run.segments), (bytes, u64::try_from(files.len()).unwrap()));
     }
@@ -138,8 +138,10 @@ async fn what_was_recorded_without_a_database_is_written_down_when_it_is_there()
     }
     bed.send(us + 9_000_000, false);
     let folder = bed.root().join(bed.camera.to_string());
-    eventually("the second run is on disk", async || recover::runs(&folder, false).is_ok_and(|runs| runs.len() == 2))
-        .await;
+    eventually("the second run is on disk", async || {
+        recover::runs(&folder, false).is_ok_and(|runs| runs.known.len() == 2)
+    })
+    .await;
     assert!(bed.recorder.close(Duration::from_secs(20)).await);
 
     bed.bench.store = other.store.clone();
@@ -156,7 +158,7 @@ async fn what_was_recorded_without_a_database_is_written_down_when_it_is_there()
     let runs = bed.runs().await;
     assert_eq!(runs[0].run.end_reason, Some(EndReason::Stalled));
     assert_eq!(runs[1].run.first_sequence, i64::try_from(runs[0].fragments).unwrap());
-    let files = recover::segment_files(&bed.root().join(runs[0].run.folder())).unwrap();
+    let files = segments::files(&bed.root().join(runs[0].run.folder())).unwrap();
     assert_eq!(runs[0].size_bytes, std::fs::metadata(&files[0].1).unwrap().len());
     let (ended, next) = (runs[0].run.ended_at.unwrap(), runs[1].run.started_at);
     assert!(bed.gaps(ended..next).await.contains(&(ended, Some(next), GapReason::Stalled)));
