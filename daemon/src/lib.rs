@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod addresses;
+pub mod adoption;
 pub mod alarms;
 pub mod app;
 pub mod backoff;

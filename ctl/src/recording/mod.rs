@@ -1,6 +1,8 @@
 //! Recordings: `larderctl recording …`.
 
+mod adopt;
 mod range;
+mod verify;
 mod view;
 
 use std::{collections::BTreeMap, time::Duration};
@@ -89,6 +91,20 @@ pub enum Command {
         /// The pin's id, as `timeline` shows it
         id: String,
     },
+    /// Read recordings and compare them with their checksums; what is damaged is named and left out of playback
+    Verify {
+        /// Of this camera only
+        camera: Option<String>,
+        /// Which time.
+        #[command(flatten)]
+        range: OptionalRange,
+    },
+    /// Take over footage that the hub does not know: after its database was lost, with cameras, keys and pins
+    Adopt {
+        /// Do not ask
+        #[arg(long, short)]
+        yes: bool,
+    },
     /// Delete a recording, or a time of a camera, for good
     #[command(visible_alias = "rm")]
     Delete(DeleteArgs),
@@ -144,6 +160,8 @@ pub async fn run(hub: &Hub, command: Command, out: &mut Out, stop: CancellationT
             hub.recordings().unpin(quick(UnpinRequest { id })).await?;
             out.done("unpinned; retention may delete it now")
         }
+        Command::Verify { camera, range } => verify::verify(hub, camera, range, out, &stop).await,
+        Command::Adopt { yes } => adopt::adopt(hub, yes, out, &stop).await,
         Command::Delete(args) => delete(hub, args, out, &stop).await,
     }
 }

@@ -95,6 +95,9 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.RecordingService/PinRange", OPERATOR),
     ("/larder.v1.RecordingService/Unpin", OPERATOR),
     ("/larder.v1.RecordingService/DeleteRecordings", OPERATOR),
+    ("/larder.v1.RecordingService/VerifyRecordings", OPERATOR),
+    ("/larder.v1.RecordingService/FindFootage", ADMIN),
+    ("/larder.v1.RecordingService/AdoptFootage", ADMIN),
     // Their titles name recordings and channels. Who may delete recordings and acknowledge alarms may also end what deletes
     // and tells.
     ("/larder.v1.JobService/ListJobs", OPERATOR),

@@ -25,6 +25,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::{Access, Accounts},
+    adoption::{self, Adoption},
     alarms,
     cameras::{self, Directory},
     certs::Certs,
@@ -246,7 +247,21 @@ impl App {
             watchers: watchers.clone(),
             background: background.clone(),
         };
-        let built = Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, ingest, recorder, db };
+        background.spawn_until_stop(adoption::keep(db.clone(), recorder.clone()));
+        let adoption = Adoption::new(db.clone(), hub_key, recorder.clone(), background.clone());
+        let built = Built {
+            adoption,
+            camera_store,
+            accounts,
+            temperatures,
+            alarms,
+            channels,
+            mqtt,
+            jobs,
+            ingest,
+            recorder,
+            db,
+        };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;

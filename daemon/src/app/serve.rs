@@ -12,6 +12,7 @@ use super::{
 use crate::moq;
 use crate::{
     access::{self, Access, Accounts},
+    adoption::Adoption,
     alarms::{self, Alarms, Channels},
     cameras::{self, Directory},
     certs::{Alpn, Certs},
@@ -78,6 +79,7 @@ pub(super) struct Built {
     pub(super) jobs: Jobs,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
+    pub(super) adoption: Adoption,
     pub(super) db: Db,
 }
 
@@ -144,6 +146,7 @@ impl Shared {
                 store: self.recordings.clone(),
                 directory: self.directory.clone(),
                 recorder: Arc::new(built.recorder.clone()),
+                adoption: Arc::new(built.adoption.clone()),
                 jobs: built.jobs.clone(),
                 access: self.access.clone(),
                 clock: self.clock.clone(),

@@ -12,6 +12,7 @@
 //! the database.
 
 use std::{
+    ffi::OsStr,
     fs::{File, OpenOptions},
     io::Write,
     ops::Range,
@@ -215,7 +216,8 @@ fn append(file: &mut File, bytes: &[u8]) -> std::io::Result<()> {
 pub(super) fn remove_run(folder: &Path) -> std::io::Result<()> {
     for entry in std::fs::read_dir(folder)? {
         let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == CUT_SUFFIX) {
+        let is_left = |extension: &OsStr| extension == CUT_SUFFIX || extension == "part";
+        if path.extension().is_some_and(is_left) {
             files::remove(&path)?;
         }
     }

@@ -127,13 +127,24 @@ fn segment(what: &str) -> Option<(i64, Indexed)> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::{fs, time::Duration};
 
     use proptest::prelude::*;
 
     use super::*;
     use crate::recordings::Fragment;
+
+    /// A run's whole file at once.
+    pub(in crate::recorder) fn write_all(folder: &Path, run: &[u8], init: &[u8], segments: &[(i64, Indexed)]) {
+        create(folder, run, init).unwrap();
+        let lines = segments.iter().map(|(name, Indexed { first, fragments })| {
+            line(SEGMENT, &format!("{name} {first} {}", BASE64.encode(fragments.encode())))
+        });
+        let text: String = lines.collect();
+        let mut file = OpenOptions::new().append(true).open(folder.join(INDEX_FILE)).unwrap();
+        file.write_all(text.as_bytes()).unwrap();
+    }
 
     fn indexed(first: u32) -> Indexed {
         let mut fragments = FragmentIndex::default();

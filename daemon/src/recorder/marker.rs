@@ -16,6 +16,10 @@ pub(super) const MARKER: &str = ".larder-recordings";
 /// In the state folder.
 const EXPECTED: &str = "recordings.id";
 
+/// Why a folder that is there is not recorded to.
+const OTHER_HUB: &str = "other_hub";
+const OTHER_DATABASE: &str = "other_database";
+
 /// For the daemon's own people, as its socket is: footage of a home is nobody else's.
 const MODE: u32 = 0o750;
 
@@ -115,11 +119,8 @@ pub(super) fn check(root: &Path, state: &Path, owner: Owner) -> Result<Marker, T
 /// # Errors
 /// When there is no marker, or it can't be written.
 pub(super) fn sign(root: &Path, owner: Owner) -> Result<Marker, Trouble> {
+    let found = of(root)?;
     let place = root.join(MARKER);
-    let found: Option<Marker> = read(&place).map_err(|error| unreadable(&place, &error))?;
-    let Some(found) = found else {
-        return Err(Trouble::new("marker_missing", format!("{} is no recordings folder", root.display())));
-    };
     let signed = Marker { hub: Some(owner.hub), database: owner.database.or(found.database), ..found };
     if signed != found {
         keep(&place, &signed)?;
@@ -127,11 +128,26 @@ pub(super) fn sign(root: &Path, owner: Owner) -> Result<Marker, Trouble> {
     Ok(signed)
 }
 
+/// What the folder is marked with, whosever it is.
+///
+/// # Errors
+/// When there is no marker, or it can't be read.
+pub(super) fn of(root: &Path) -> Result<Marker, Trouble> {
+    let place = root.join(MARKER);
+    let found: Option<Marker> = read(&place).map_err(|error| unreadable(&place, &error))?;
+    found.ok_or_else(|| Trouble::new("marker_missing", format!("{} is no recordings folder", root.display())))
+}
+
+/// Whether the folder is there, and is another hub's or another database's.
+pub(super) fn is_foreign(trouble: &Trouble) -> bool {
+    [OTHER_HUB, OTHER_DATABASE].contains(&trouble.reason)
+}
+
 fn expect_owner(root: &Path, found: Marker, owner: Owner) -> Result<(), Trouble> {
     let root = root.display();
     match found {
         Marker { hub: Some(hub), .. } if hub != owner.hub => Err(Trouble::new(
-            "other_hub",
+            OTHER_HUB,
             format!(
                 "{root} is the recordings folder of another hub ({hub}): give this one another with recordings.folder, or, \
                  when that hub is gone for good, stop this one and run `larderd take-over`"
@@ -139,10 +155,11 @@ fn expect_owner(root: &Path, found: Marker, owner: Owner) -> Result<(), Trouble>
         )),
         Marker { database: Some(database), .. } if owner.database.is_some_and(|ours| ours != database) => {
             Err(Trouble::new(
-                "other_database",
+                OTHER_DATABASE,
                 format!(
                     "what is in {root} stands in another database ({database}): bring that one back, or, when it is gone \
-                     for good, stop the hub and run `larderd take-over`; nothing is recorded or deleted until then"
+                     for good, take the footage over with `larderctl recording adopt`; nothing is recorded or deleted until \
+                     then"
                 ),
             ))
         }

@@ -17,6 +17,7 @@ mod disk;
 #[cfg(test)]
 mod ebml;
 mod ffmpeg;
+mod footage;
 mod fragments;
 mod gaps;
 mod index_file;
@@ -42,6 +43,7 @@ mod sweep;
 mod taken;
 mod upkeep;
 mod usage;
+mod verify;
 mod wish;
 
 use std::{
@@ -64,9 +66,11 @@ use uuid::Uuid;
 
 pub use config::{Config, Encoder, Preset};
 pub use disk::{DiskError, Space};
+pub use footage::{AdoptError, Footage, FootageOf, Held};
 pub use pins::PinFailed;
 pub use retention::{DeleteError, Deleted};
 pub use taken::Taken;
+pub use verify::VerifyError;
 pub use wish::{Mode, Wanted};
 
 use crate::{
@@ -76,7 +80,7 @@ use crate::{
     hub::Hub,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Elsewhere, Pin, Store},
+    recordings::{Commands, Damage, Elsewhere, Pin, Store, Verified},
     tasks::Tasks,
 };
 use behind::Look;
@@ -101,9 +105,11 @@ pub struct Removal {
 }
 
 impl Removal {
-    /// The camera itself is gone.
+    /// The camera itself is gone, also should footage of it come back.
     pub fn confirm(mut self) {
         self.confirmed = true;
+        let (shared, camera) = (Arc::clone(&self.recorder.0.shared), self.camera);
+        self.recorder.0.shared.tasks.spawn(async move { footage::note_removed(&shared, camera).await });
     }
 }
 
@@ -214,6 +220,8 @@ struct Cameras {
     leaving: HashMap<CameraId, JoinHandle<()>>,
     /// Whose files are being deleted or are gone: not recorded, also while they are still named.
     removed: HashSet<CameraId>,
+    /// Whose footage is being taken over: not recorded until it is.
+    held: HashSet<CameraId>,
     closed: bool,
 }
 
@@ -277,6 +285,7 @@ impl Recorder {
         };
         shared.store.unbind_folder();
         shared.tasks.spawn_until_stop(upkeep.run());
+        shared.tasks.spawn_until_stop(verify::scrub(Arc::clone(&shared)));
         let (closing, stopping) = (recorder.clone(), deps.tasks.stopping());
         deps.tasks.spawn(async move {
             stopping.cancelled().await;
@@ -293,8 +302,8 @@ impl Recorder {
         }
         cameras.removed.retain(|removed| wanted.iter().any(|wanted| wanted.camera == *removed));
         for Wanted { camera, name, mode, .. } in &wanted {
-            let Cameras { tasks, leaving, removed, .. } = &mut *cameras;
-            if removed.contains(camera) {
+            let Cameras { tasks, leaving, removed, held, .. } = &mut *cameras;
+            if removed.contains(camera) || held.contains(camera) {
                 continue;
             }
             let handle = tasks.entry(*camera).or_insert_with(|| self.spawn(*camera, leaving.remove(camera)));
@@ -404,6 +413,15 @@ impl Recorder {
         unpinning.await.unwrap_or_else(|error| Err(db::Error::Unavailable(error.into())))
     }
 
+    /// Compares a segment with its checksums, by its row's id, and keeps what was found; `None` when it is gone. Cancel
+    /// safe.
+    ///
+    /// # Errors
+    /// When the disk or the database fails.
+    pub async fn verify(&self, segment: i64) -> Result<Option<Verified>, VerifyError> {
+        verify::segment(&self.0.shared, segment).await
+    }
+
     /// Stops recording a camera and deletes all its files; its rows go with the camera's. Once that is
     /// [confirmed](Removal::confirm), it is not recorded again as long as it is wanted without a break.
     ///
@@ -457,8 +475,15 @@ impl Recorder {
         let full = || shared.lack().map(|lack| lack.trouble(&shared.root, &shared.taken()));
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
+        let damaged = || shared.damage().map(damage_trouble);
         Status {
-            trouble: shared.trouble().or_else(full).or_else(encoder).or_else(|| self.behind()).or_else(elsewhere),
+            trouble: shared
+                .trouble()
+                .or_else(full)
+                .or_else(encoder)
+                .or_else(|| self.behind())
+                .or_else(elsewhere)
+                .or_else(damaged),
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
@@ -536,6 +561,16 @@ fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
     Trouble::warning("elsewhere", detail)
 }
 
+/// What was recorded and is not what it was.
+fn damage_trouble(damage: Damage) -> Trouble {
+    let Damage { segments, fragments } = damage;
+    let detail = format!(
+        "{fragments} recorded fragments in {segments} files are damaged and left out of playback; `larderctl recording verify` \
+         names them: check the disk, then delete them or leave them"
+    );
+    Trouble::warning("damaged", detail)
+}
+
 #[tonic::async_trait]
 impl Commands for Recorder {
     async fn start(&self, camera: CameraId) -> Result<(), Refusal> {
@@ -557,6 +592,10 @@ impl Commands for Recorder {
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {
         let deleted = Self::delete(self, segments).await.map_err(|error| Failed::now(chain(&error)))?;
         Ok(deleted.segments)
+    }
+
+    async fn verify(&self, segment: i64) -> Result<Option<Verified>, Refusal> {
+        Ok(Self::verify(self, segment).await?)
     }
 }
 

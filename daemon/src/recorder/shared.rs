@@ -3,7 +3,7 @@
 use std::{
     collections::HashMap,
     io,
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -32,7 +32,7 @@ use crate::{
     hub::Hub,
     outcome::chain,
     parts::Trouble,
-    recordings::{Elsewhere, EndReason, Gap, GapReason, RunId, Store},
+    recordings::{Damage, Elsewhere, EndReason, Gap, GapReason, RunId, Store},
     repeats,
     tasks::Tasks,
 };
@@ -88,6 +88,7 @@ struct State {
     /// Why a camera's last run failed, until a fragment reaches the disk.
     failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
+    damage: Option<Damage>,
     closing: bool,
 }
 
@@ -140,6 +141,7 @@ impl Shared {
                 encoder_trouble: None,
                 usage: Usage::new(Instant::now()),
                 elsewhere: None,
+                damage: None,
                 closing: false,
             }),
         })
@@ -371,6 +373,11 @@ impl Shared {
         checked
     }
 
+    /// Remembers which recordings folder is the right one.
+    pub(super) fn state_folder(&self) -> &Path {
+        &self.state_folder
+    }
+
     /// Whose the folder should be.
     pub(super) fn owner(&self) -> Owner {
         let (hub, database) = self.store.owner();
@@ -384,6 +391,15 @@ impl Shared {
 
     pub(super) fn elsewhere(&self) -> Option<Elsewhere> {
         self.state().elsewhere.clone()
+    }
+
+    /// What is damaged of all recordings; nothing is told.
+    pub(super) fn set_damage(&self, damage: Damage) {
+        self.state().damage = (damage.segments > 0).then_some(damage);
+    }
+
+    pub(super) fn damage(&self) -> Option<Damage> {
+        self.state().damage
     }
 
     /// Remembers why a run ended whose file could not be told.

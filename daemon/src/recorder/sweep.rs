@@ -9,6 +9,7 @@ use std::{
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use thiserror::Error;
+use tokio::sync::watch;
 
 use super::{
     collect::blocking,
@@ -51,11 +52,13 @@ pub(super) struct Sweep {
     state: PathBuf,
     /// Runs that were found whole, in files and rows, and need no second look while the hub runs.
     whole: HashSet<RunId>,
+    /// Counts the runs that were looked at, for whoever waits.
+    looked: Option<watch::Sender<u64>>,
 }
 
 impl Sweep {
     pub(super) fn new(state: PathBuf) -> Self {
-        Self { state, whole: HashSet::new() }
+        Self { state, whole: HashSet::new(), looked: None }
     }
 
     /// Files were deleted without their rows: every run is looked at again.
@@ -80,6 +83,17 @@ impl Sweep {
         failed.map_or(Ok(()), Err)
     }
 
+    /// Sweeps one camera, and counts its runs. The caller holds `upkeep`.
+    pub(super) async fn adopt_all(
+        &mut self,
+        shared: &Arc<Shared>,
+        camera: CameraId,
+        looked: &watch::Sender<u64>,
+    ) -> Result<(), SweepError> {
+        self.looked = Some(looked.clone());
+        self.camera(shared, camera).await
+    }
+
     async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId) -> Result<(), SweepError> {
         // Rows before files: a run whose row is known has its folder already, also one that began just now.
         let rows = shared.store.runs_known(camera).await?;
@@ -93,6 +107,9 @@ impl Sweep {
         let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).chain(newer).collect();
         for (at, run) in on_disk.iter().enumerate() {
             let next = on_disk.get(at + 1).map(|next| &next.run);
+            if let Some(looked) = &self.looked {
+                looked.send_modify(|count| *count += 1);
+            }
             match self.adopt(shared, run.clone(), rows.get(&run.run.id), next).await {
                 // A file that cannot be read must not hide what was recorded after it.
                 Err(error @ SweepError::Disk(_)) => {
@@ -159,9 +176,7 @@ impl Sweep {
         if came || ends {
             shared.store.insert_run(&on_disk.run).await?;
         }
-        for segment in &fresh {
-            shared.store.upsert_segment(segment).await?;
-        }
+        shared.store.upsert_segments(&fresh).await?;
         if let (true, Some(at), Some(reason)) = (ends, on_disk.run.ended_at, on_disk.run.end_reason) {
             shared.store.end_run(id, at, reason).await?;
             self.gap_behind(shared, &on_disk.run, next).await?;

@@ -199,6 +199,7 @@ impl Upkeep {
         }
         shared.count_recordings(shared.store.bytes(None).await?).await;
         shared.set_elsewhere(shared.store.elsewhere().await?);
+        shared.set_damage(shared.store.damage().await?);
         Ok(())
     }
 

@@ -4,6 +4,7 @@
 //! row; a **fragment** is what HLS plays, a byte range of a segment. A **gap** is a time without recording, with its
 //! reason.
 
+mod adopting;
 mod ask;
 mod deletion;
 mod index;
@@ -13,6 +14,7 @@ mod store;
 #[cfg(test)]
 pub(crate) mod testing;
 mod timeline;
+mod verification;
 
 use std::ops::Range;
 
@@ -20,14 +22,16 @@ use jiff::{SignedDuration, Timestamp};
 use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
+pub use adopting::{Adopted, Adopting, Found, FoundCamera};
 pub use deletion::{Deleting, Deletion};
 pub use index::{Fragment, FragmentIndex, IndexError};
 pub use service::{Commands, Parts, Service};
 pub use store::{
-    Deletable, Elsewhere, Ordinals, PinError, Place, Played, Position, RemovedRun, RunSummary, Stamp, Store,
-    StoredSegment,
+    Damage, Deletable, Elsewhere, Extent, Ordinals, PinError, Place, Played, Position, RemovedRun, RunSummary, Stamp,
+    Store, StoredSegment,
 };
 pub use timeline::{Stretch, Timeline};
+pub use verification::Verified;
 
 /// The longest range of one playlist, and of a play URL: a day, and the hour that a change of zone adds to it.
 pub const LONGEST_PLAYLIST: SignedDuration = SignedDuration::from_hours(25);

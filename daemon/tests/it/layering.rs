@@ -53,6 +53,8 @@ const RULES: &[(&str, &[&str])] = &[
     ("cameras/status", &["hub"]),
     ("cameras/watch", &["hub"]),
     ("recordings", &["db"]),
+    // What a camera is, beside its footage and back.
+    ("adoption", &["db", "recorder", "recordings"]),
     ("recordings/service", &[CALLER, "cameras", "recorder", "jobs"]),
     ("temperatures", &["db"]),
     ("temperatures/service", &[CALLER, "cameras"]),

@@ -9,6 +9,7 @@
 )]
 
 mod abuse;
+mod adoption;
 mod alarms;
 mod boards;
 mod camera;
@@ -35,4 +36,5 @@ mod states;
 mod support;
 mod temperatures;
 mod thermometers;
+mod verify;
 mod view;

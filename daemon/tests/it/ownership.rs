@@ -9,7 +9,7 @@ use std::{
 
 use larder_proto::{pb, wire::CameraId};
 
-use crate::support::{Clients, Habits, Home, RunFiles, Witness, get, get_with, runs, until};
+use crate::support::{Clients, Home, RunFiles, get, get_with, record, runs, until};
 
 /// A hub that has recorded a camera and holds a pin on all of it.
 struct Recorded {
@@ -26,7 +26,7 @@ impl Recorded {
     async fn with(home: Home, pinned: bool) -> Self {
         let daemon = home.start();
         let clients = home.clients().await;
-        let camera = record(&home, &clients, "fridge").await;
+        let camera = record(&home, &clients, "fridge", 1).await.0;
         if pinned {
             pin(&clients, "fridge").await;
         }
@@ -44,18 +44,6 @@ impl Recorded {
         assert!(rows.iter().all(|row| row.pinned), "{rows:?}");
         assert!(self.runs.iter().flat_map(|run| &run.segments).all(|file| file.exists()));
     }
-}
-
-/// Adds a camera and records a run of it.
-async fn record(home: &Home, clients: &Clients, name: &str) -> CameraId {
-    let (camera, key) = clients.add(pb::Camera { name: name.to_owned(), ..Default::default() }).await;
-    let mut witness = Witness::start(home.link(), camera, key, Habits::default());
-    until("a fragment's row", || async {
-        clients.recordings_of(camera).await.last().filter(|row| row.fragments >= 1).map(|_| ())
-    })
-    .await;
-    witness.stop().await;
-    camera
 }
 
 async fn pin(clients: &Clients, camera: &str) {
@@ -189,7 +177,7 @@ async fn what_was_recorded_in_a_folder_that_is_not_there_any_more_stays_listed_a
     let daemon = home.start();
     let clients = home.clients().await;
     let known = token(&clients).await;
-    record(&home, &clients, "cellar").await;
+    record(&home, &clients, "cellar", 1).await.0;
     until("what is elsewhere to be told", || async {
         readiness(&home, &known).await.1.contains("recorder: ready, with a warning (elsewhere)").then_some(())
     })
@@ -282,7 +270,7 @@ async fn a_hub_that_ends_while_a_camera_is_away_makes_a_gap_of_its_own() {
         let home = Home::new(&[]);
         let daemon = home.start();
         let clients = home.clients().await;
-        let camera = record(&home, &clients, "fridge").await;
+        let camera = record(&home, &clients, "fridge", 1).await.0;
         until("the camera's absence", || async {
             (reasons(&clients, camera).await == [pb::GapReason::CameraOffline]).then_some(())
         })

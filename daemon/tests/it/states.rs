@@ -77,6 +77,44 @@ async fn a_state_of_every_earlier_release_opens_with_all_that_was_in_it() {
     }
 }
 
+/// A former release kept no checksums, and nothing beside the recordings that says what a camera is: this one adds the latter
+/// as soon as it has the database.
+#[tokio::test]
+async fn what_every_earlier_release_recorded_outlives_its_database_and_is_verified() {
+    for archive in archives() {
+        let (state, expected) = unpacked(&archive).await;
+        let camera = text(&expected["camera"]["camera"]["id"]).to_owned();
+        let hub = Hub::start_in(state, &[]).await;
+        let first = verified(&hub).await;
+        assert!(first.segments > 0 && first.not_verifiable == first.segments, "{first:?}");
+        let kept = hub.recordings().join(&camera).join("camera.json");
+        until("what the camera is to be kept", || async { kept.exists().then_some(()) }).await;
+        let postgres = hub.state().join("postgres");
+        let aside = postgres.with_extension("lost");
+        let hub = hub.restart_after(|| fs::rename(&postgres, &aside).unwrap()).await;
+
+        let request = pb::AdoptFootageRequest {};
+        let mut progress = hub.clients.recordings.clone().adopt_footage(request).await.unwrap().into_inner();
+        while progress.message().await.unwrap().is_some() {}
+        recordings(&hub, &expected).await;
+        let again = verified(&hub).await;
+        assert_eq!((again.segments, again.bytes, again.damaged.len()), (first.segments, first.bytes, 0));
+        hub.stop().await;
+    }
+}
+
+/// All of it was read; the last answer.
+async fn verified(hub: &Hub) -> pb::VerifyRecordingsResponse {
+    let request = pb::VerifyRecordingsRequest::default();
+    let mut answers = hub.clients.recordings.clone().verify_recordings(request).await.unwrap().into_inner();
+    let mut last = pb::VerifyRecordingsResponse::default();
+    while let Some(answer) = answers.message().await.unwrap() {
+        assert_eq!(answer.damaged, []);
+        last = answer;
+    }
+    last
+}
+
 /// Every run is listed, pinned as it was, and its pictures decode; the gap between them has its reason.
 async fn recordings(hub: &Hub, expected: &Value) {
     let camera = text(&expected["camera"]["camera"]["id"]);

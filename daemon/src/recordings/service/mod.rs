@@ -1,7 +1,8 @@
 //! `RecordingService` over gRPC.
 
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, pin, sync::Arc};
 
+use futures_util::{Stream, TryStreamExt as _};
 use jiff::{SignedDuration, Timestamp};
 use larder_proto::{
     pb::{self, delete_recordings_request::What, recording_service_server::RecordingService},
@@ -10,9 +11,12 @@ use larder_proto::{
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use super::{Deletable, Deletion, Pin, PinError, Position, RunId, RunSummary, Store, ask, messages};
+use super::{
+    Adopting, Deletable, Deletion, Pin, PinError, Position, RunId, RunSummary, Store, Verified, adopting, ask,
+    messages, verification::Verification,
+};
 use crate::{
-    access::{Access, Grant},
+    access::{Access, Caller, Grant},
     cameras::{Camera, Directory, Mode},
     clock::Clock,
     db::jobs::{Failed, Jobs},
@@ -41,6 +45,8 @@ pub trait Commands: Send + Sync + 'static {
     async fn unpin(&self, id: Uuid) -> Result<bool, Refusal>;
     /// Deletes segments by their rows' ids: marks rows, unlinks files, removes rows. How many: what is pinned stays.
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed>;
+    /// Compares a segment with its checksums by its row's id; `None` when it is gone.
+    async fn verify(&self, segment: i64) -> Result<Option<Verified>, Refusal>;
 }
 
 impl From<PinError> for Refusal {
@@ -59,6 +65,7 @@ pub struct Parts {
     pub store: Store,
     pub directory: Directory,
     pub recorder: Arc<dyn Commands>,
+    pub adoption: Arc<dyn Adopting>,
     pub jobs: Jobs,
     pub access: Access,
     pub clock: Clock,
@@ -212,6 +219,15 @@ impl Service {
         Ok(pb::DeleteRecordingsResponse { segments, bytes, job: job.as_ref().map(jobs::message) })
     }
 
+    async fn verify(&self, request: &pb::VerifyRecordingsRequest) -> Result<Verification, Refusal> {
+        let camera = match request.camera.as_str() {
+            "" => None,
+            camera => Some(self.find(camera)?.id),
+        };
+        let range = request.range.as_ref().map(|range| ask::range(Some(range))).transpose()?;
+        Verification::begin(self.0.store.clone(), Arc::clone(&self.0.recorder), camera, range).await
+    }
+
     async fn of_recordings(&self, ids: &[String]) -> Result<(Deletion, String), Refusal> {
         let runs = ids.iter().map(|id| ask::id("recordings.ids", id)).collect::<Result<Vec<_>, _>>()?;
         if !(1..=MOST_RECORDINGS).contains(&runs.len()) {
@@ -295,6 +311,32 @@ impl RecordingService for Service {
         request: Request<pb::DeleteRecordingsRequest>,
     ) -> Result<Response<pb::DeleteRecordingsResponse>, Status> {
         Ok(Response::new(self.delete(request.into_inner()).await?))
+    }
+
+    async fn find_footage(&self, _: Request<pb::FindFootageRequest>) -> Result<Response<pb::FoundFootage>, Status> {
+        Ok(Response::new(adopting::found(self.0.adoption.found().await?)))
+    }
+
+    type AdoptFootageStream = pin::Pin<Box<dyn Stream<Item = Result<pb::AdoptFootageResponse, Status>> + Send>>;
+
+    async fn adopt_footage(
+        &self,
+        request: Request<pb::AdoptFootageRequest>,
+    ) -> Result<Response<Self::AdoptFootageStream>, Status> {
+        let caller = Caller::of_rpc(&request)?.clone();
+        let progress = adopting::stream(self.0.adoption.adopt()).map_err(Status::from);
+        Ok(Response::new(Box::pin(caller.until_revoked(progress))))
+    }
+
+    type VerifyRecordingsStream = pin::Pin<Box<dyn Stream<Item = Result<pb::VerifyRecordingsResponse, Status>> + Send>>;
+
+    async fn verify_recordings(
+        &self,
+        request: Request<pb::VerifyRecordingsRequest>,
+    ) -> Result<Response<Self::VerifyRecordingsStream>, Status> {
+        let caller = Caller::of_rpc(&request)?.clone();
+        let found = self.verify(request.get_ref()).await?.stream().map_err(Status::from);
+        Ok(Response::new(Box::pin(caller.until_revoked(found))))
     }
 }
 

@@ -3,13 +3,14 @@
 use std::sync::Mutex;
 
 use larder_proto::pb::delete_recordings_request::{CameraRange, RecordingIds};
+use tokio::sync::watch;
 use tonic::Code;
 use uuid::Uuid;
 
 use super::*;
 use crate::db::jobs::JobId;
 use crate::recordings::{
-    Deleting, EndReason, Gap, GapReason, Segment,
+    Adopted, Deleting, EndReason, Found, Gap, GapReason, Segment,
     testing::{Bench, at, ended, run, segment},
 };
 
@@ -39,11 +40,30 @@ impl Commands for Rows {
         Ok(self.store.unpin(id).await?.is_some())
     }
 
+    async fn verify(&self, segment: i64) -> Result<Option<Verified>, Refusal> {
+        let found = self.store.verifiable_segment(segment).await?;
+        Ok(found.map(|(segment, fragments)| Verified::of(segment, &fragments)))
+    }
+
     async fn delete(&self, segments: &[i64]) -> Result<u64, Failed> {
         let marked = self.store.mark_deleting(segments).await?;
         assert_eq!(marked.len(), segments.len());
         self.store.remove_segments(segments).await?;
         Ok(segments.len().try_into().unwrap())
+    }
+}
+
+/// Takes the adoption's place where no folder is.
+struct Nothing;
+
+#[tonic::async_trait]
+impl Adopting for Nothing {
+    async fn found(&self) -> Result<Found, Refusal> {
+        Ok(Found::default())
+    }
+
+    fn adopt(&self) -> watch::Receiver<Adopted> {
+        watch::channel(Adopted { ended: Some(Ok(())), ..Adopted::default() }).1
     }
 }
 
@@ -83,6 +103,7 @@ async fn stage() -> Stage {
         store: bench.store.clone(),
         directory: bench.directory().await,
         recorder: commands,
+        adoption: Arc::new(Nothing),
         jobs,
         access: bench.access(),
         clock: Clock::new(),

@@ -1,6 +1,6 @@
 //! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`folder`] for where it is, [`keeping`]
 //! for retention and deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and
-//! manual recording.
+//! manual recording, [`verifying`] for what is compared with checksums.
 
 mod deletion;
 mod folder;
@@ -8,6 +8,7 @@ mod keeping;
 mod pins;
 mod reading;
 mod recording;
+mod verifying;
 
 use std::{
     path::PathBuf,
@@ -26,6 +27,7 @@ pub use keeping::RemovedRun;
 pub use pins::PinError;
 pub use reading::{Played, Position, RunSummary, Stamp};
 pub use recording::Ordinals;
+pub use verifying::{Damage, Extent};
 
 use super::{EndReason, FragmentIndex, Gap, GapReason, Pin, Run, RunId, Segment};
 use crate::db::{self, Change, Client, Db, Error};

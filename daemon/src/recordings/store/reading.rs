@@ -288,7 +288,7 @@ fn played(row: &Row) -> Result<Played, Error> {
     Ok(Played { run, segment })
 }
 
-fn index(row: &Row) -> Result<FragmentIndex, Error> {
+pub(super) fn index(row: &Row) -> Result<FragmentIndex, Error> {
     let bytes: &[u8] = row.try_get("fragment_index")?;
     FragmentIndex::decode(bytes).map_err(|error| broken("segments", error.to_string()))
 }

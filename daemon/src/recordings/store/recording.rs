@@ -76,37 +76,41 @@ impl Store {
     /// # Errors
     /// When the database is away, or the run has no row.
     pub async fn upsert_segment(&self, segment: &Segment) -> Result<(), Error> {
+        self.upsert_segments(std::slice::from_ref(segment)).await
+    }
+
+    /// As [`Store::upsert_segment`], many of one run at once: a day's in one statement.
+    ///
+    /// # Errors
+    /// As that.
+    pub async fn upsert_segments(&self, segments: &[Segment]) -> Result<(), Error> {
         self.expect_folder()?;
+        let Some(Segment { run, camera, .. }) = segments.first() else { return Ok(()) };
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
                 "INSERT INTO segments (run_id, camera_id, first_sequence, started_at, ended_at, size_bytes,
-                                       fragments, fragment_index, closed)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                       fragments, fragment_index, closed, damaged)
+                 SELECT $1, $2, s.* FROM unnest($3::bigint[], $4::timestamptz[], $5::timestamptz[], $6::bigint[],
+                                                $7::integer[], $8::bytea[], $9::boolean[], $10::integer[]) s
                  ON CONFLICT (run_id, started_at) DO UPDATE
                  SET ended_at = excluded.ended_at, size_bytes = excluded.size_bytes,
                      fragments = excluded.fragments, fragment_index = excluded.fragment_index,
-                     closed = excluded.closed, location = 'local'
+                     closed = excluded.closed, damaged = excluded.damaged, location = 'local'
                  WHERE excluded.closed OR NOT segments.closed",
             )
             .await?;
-        let size = super::signed(segment.fragments.size_bytes());
-        let fragments = i32::try_from(segment.fragments.len()).unwrap_or(i32::MAX);
+        let count = |count: usize| i32::try_from(count).unwrap_or(i32::MAX);
+        let first: Vec<i64> = segments.iter().map(|segment| segment.first_sequence).collect();
+        let from: Vec<Timestamp> = segments.iter().map(|segment| segment.started_at).collect();
+        let to: Vec<Timestamp> = segments.iter().map(Segment::ended_at).collect();
+        let sizes: Vec<i64> = segments.iter().map(|segment| super::signed(segment.fragments.size_bytes())).collect();
+        let counts: Vec<i32> = segments.iter().map(|segment| count(segment.fragments.len())).collect();
+        let indexes: Vec<Vec<u8>> = segments.iter().map(|segment| segment.fragments.encode()).collect();
+        let closed: Vec<bool> = segments.iter().map(|segment| segment.closed).collect();
+        let damaged: Vec<i32> = segments.iter().map(|segment| count(segment.fragments.damaged())).collect();
         client
-            .execute(
-                &statement,
-                &[
-                    &segment.run.0,
-                    &segment.camera.0,
-                    &segment.first_sequence,
-                    &segment.started_at,
-                    &segment.ended_at(),
-                    &size,
-                    &fragments,
-                    &segment.fragments.encode(),
-                    &segment.closed,
-                ],
-            )
+            .execute(&statement, &[&run.0, &camera.0, &first, &from, &to, &sizes, &counts, &indexes, &closed, &damaged])
             .await?;
         Ok(())
     }

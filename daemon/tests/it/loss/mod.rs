@@ -73,16 +73,18 @@ impl Watched {
         }
     }
 
-    /// What a kill at that moment cost: everything older than [`LOSS`] that the hub had been sent must be there.
-    fn check_loss(&self, home: &Home, killed_at: Timestamp) {
+    /// What a kill at that moment cost: everything older than [`LOSS`] that the hub had been sent must be there. Nothing when
+    /// nothing could be lost.
+    fn check_loss(&self, home: &Home, killed_at: Timestamp) -> Option<Duration> {
         let sent: Vec<Sent> = self.witness.sent().into_iter().filter(|sent| sent.at < killed_at).collect();
-        let Some(last) = sent.last() else { return };
+        let last = sent.last()?;
         let session: Vec<&Sent> = sent.iter().filter(|sent| sent.session == last.session).collect();
         let kept = self.runs(home).iter().filter_map(|run| run.bounds().1).filter(|end| *end < killed_at).max();
         // Before its first picture of this life nothing can be lost.
         let kept = kept.map_or(session[0].at, |kept| kept.max(session[0].at));
         let lost = last.at.duration_since(kept);
         assert!(lost < LOSS, "{lost:?} were lost: {:?}\n{}", self.runs(home), home.log());
+        Some(Duration::try_from(lost).unwrap_or_default())
     }
 
     /// Rows come to say what the files say, and nothing was numbered twice. The camera must have stopped.

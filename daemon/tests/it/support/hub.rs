@@ -102,12 +102,19 @@ impl Hub {
     }
 
     /// Stops it and starts it again on the same state.
-    pub(crate) async fn restart(mut self) -> Self {
+    pub(crate) async fn restart(self) -> Self {
+        let hub = self.restart_after(|| ()).await;
+        hub.ready().await;
+        hub
+    }
+
+    /// As [`Hub::restart`]; something is done to the state while it is stopped, and no part need be ready after it.
+    pub(crate) async fn restart_after(mut self, meanwhile: impl FnOnce()) -> Self {
         assert!(self.app.take().unwrap().stop().await, "something overran the grace period");
+        meanwhile();
         let app = App::start(state_config(self.state.path(), &self.settings)).await.unwrap();
         self.clients = Clients::new(over_socket(&app.addresses().socket).await);
         self.app = Some(app);
-        self.ready().await;
         self
     }
 

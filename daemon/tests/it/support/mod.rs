@@ -37,7 +37,7 @@ pub(crate) use mounts::{Mounts, text};
 pub(crate) use receiver::{Posted, Receiver};
 pub(crate) use trusted::Trusted;
 pub(crate) use web::{Answer, get, get_with};
-pub(crate) use witness::{Habits, Sent, Witness};
+pub(crate) use witness::{Habits, Sent, Witness, record};
 
 /// Asks until the answer is `Some`; a minute is far beyond what anything here takes.
 pub(crate) async fn until<T, F: Future<Output = Option<T>>>(what: &str, mut ask: impl FnMut() -> F) -> T {

@@ -8,14 +8,17 @@ use std::{
 use bytes::Bytes;
 use jiff::Timestamp;
 use larder_ctl::simulate::{Dial, Link};
-use larder_proto::wire::{
-    CameraId,
-    camera::{Message, Telemetry},
+use larder_proto::{
+    pb,
+    wire::{
+        CameraId,
+        camera::{Message, Telemetry},
+    },
 };
 use tokio::{task::JoinHandle, time::Instant};
 use tokio_util::sync::CancellationToken;
 
-use super::Pictures;
+use super::{Clients, Home, Pictures, until};
 
 /// A picture that was written whole to the hub's socket.
 #[derive(Clone, Copy, Debug)]
@@ -37,6 +40,29 @@ pub(crate) struct Habits {
     pub(crate) drift_ppm: i64,
     /// By how much its clock jumps, and after what time.
     pub(crate) step: Option<(Duration, i64)>,
+}
+
+/// Adds a camera and records a run of it, of so many fragments at least; its id and key.
+pub(crate) async fn record(home: &Home, clients: &Clients, name: &str, fragments: u32) -> (CameraId, [u8; 32]) {
+    let (camera, key) = clients.add(pb::Camera { name: name.to_owned(), ..Default::default() }).await;
+    record_more(home, clients, (camera, key), fragments).await;
+    (camera, key)
+}
+
+/// Records another run of a camera.
+pub(crate) async fn record_more(home: &Home, clients: &Clients, (camera, key): (CameraId, [u8; 32]), fragments: u32) {
+    let before = clients.recordings_of(camera).await.len();
+    let mut witness = Witness::start(home.link(), camera, key, Habits::default());
+    until("a fragment's row", || async {
+        let all = clients.recordings_of(camera).await;
+        all.get(before..).and_then(<[_]>::last).filter(|row| row.fragments >= fragments).map(|_| ())
+    })
+    .await;
+    witness.stop().await;
+    until("the run to end", || async {
+        clients.recordings_of(camera).await.last().filter(|row| row.ended_at.is_some()).map(|_| ())
+    })
+    .await;
 }
 
 impl Default for Habits {

@@ -1,6 +1,6 @@
 //! The boxes of an MP4.
 
-use super::mp4::{Mp4Error, child, head, moof, track};
+use super::mp4::{Mp4Error, child, head, media_bytes, moof, track};
 
 /// What holds of every box is checked by hand here: the limits are the recorder's promise.
 const LARGEST_BOX: usize = 64 << 20;
@@ -13,6 +13,9 @@ pub(crate) fn mp4(data: &[u8]) {
     }
     if let Ok(moof) = moof(data) {
         assert!(moof.durations.len() <= MOST_PICTURES, "{} pictures", moof.durations.len());
+    }
+    if let Ok(bytes) = media_bytes(data) {
+        assert!(bytes <= u64::from(u32::MAX) * u64::try_from(MOST_PICTURES).expect("fits"), "{bytes}");
     }
     match head(data) {
         Ok(Some((name, size))) => {

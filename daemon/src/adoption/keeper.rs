@@ -1,0 +1,56 @@
+//! Keeps each camera's `camera.json` as its rows are.
+
+use std::time::Duration;
+
+use tokio::{sync::broadcast::error::RecvError, time::Instant};
+
+use super::{kept, rows};
+use crate::{
+    db::{Change, Db},
+    outcome::chain,
+    recorder::Recorder,
+    repeats,
+    tasks::blocking,
+};
+
+/// How often it is looked without a notice: pins give none, and a disk that was away comes back.
+const LOOK: Duration = Duration::from_mins(1);
+/// Several changes at once are written once.
+const SETTLE: Duration = Duration::from_millis(200);
+/// What is notified of what is kept.
+const CHANNELS: [&str; 2] = ["cameras", "sensors"];
+
+/// Runs until dropped. Cancel safe.
+pub async fn keep(db: Db, recorder: Recorder) {
+    let mut changes = db.changes();
+    let mut due = Instant::now();
+    loop {
+        tokio::select! {
+            () = tokio::time::sleep_until(due) => {
+                if let Err(error) = write_all(&db, &recorder).await {
+                    repeats::say!(warn, "", { error }, "what cameras are was not written beside their recordings");
+                }
+                due = Instant::now() + LOOK;
+            }
+            change = changes.recv() => match change {
+                Ok(Change::Notice(channel)) if !CHANNELS.contains(&channel.as_str()) => {}
+                Ok(Change::Lost) => {}
+                Ok(Change::Notice(_) | Change::Connected) | Err(RecvError::Lagged(_)) => due = due.min(Instant::now() + SETTLE),
+                Err(RecvError::Closed) => return,
+            },
+        }
+    }
+}
+
+async fn write_all(db: &Db, recorder: &Recorder) -> Result<(), String> {
+    if db.trouble().is_some() {
+        return Ok(());
+    }
+    let all = rows::kept(db).await.map_err(|error| chain(&error))?;
+    for (camera, kept) in all {
+        let Some(folder) = recorder.folder_of(camera).await else { continue };
+        let written = blocking(move || kept::write(&folder, &kept)).await;
+        written.map_err(|error| format!("{camera}: {error}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,231 @@
+//! Footage that no row speaks of: what there is of it, and taking it over into the database.
+
+use std::{
+    collections::{BTreeSet, HashSet},
+    fs,
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use jiff::Timestamp;
+use larder_proto::wire::CameraId;
+use thiserror::Error;
+use tokio::sync::watch;
+
+use super::{
+    Recorder,
+    collect::blocking,
+    disk::{self, DiskError},
+    marker, recover, segments,
+    shared::Shared,
+    sweep::{Sweep, SweepError},
+};
+use crate::{
+    db, files,
+    outcome::{Kind, Refusal, chain},
+    parts::Trouble,
+    recordings::EndReason,
+};
+
+/// Beside the cameras' folders: those that were removed on purpose, an id a line.
+const REMOVED: &str = "removed";
+
+/// The recordings folder, as its files tell.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Footage {
+    /// Why the hub does not record to it: its rows stand in another database, or another hub recorded it.
+    pub foreign: Option<Trouble>,
+    /// Cameras with a recording at least, by id; removed ones are left out.
+    pub cameras: Vec<FootageOf>,
+}
+
+/// One camera's recordings, as their files tell.
+#[derive(Clone, Debug, PartialEq)]
+pub struct FootageOf {
+    /// Whose.
+    pub camera: CameraId,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// How many.
+    pub recordings: u64,
+    /// Start of the first.
+    pub started_at: Timestamp,
+    /// End of the last; its start, if it was interrupted.
+    pub ended_at: Timestamp,
+    /// UTC days on which one began.
+    pub days: BTreeSet<String>,
+    /// Of all segments.
+    pub bytes: u64,
+    /// Pixels of the last.
+    pub size: (u16, u16),
+    /// Ranges that are pinned, as far as the recordings' own files say.
+    pub pins: Vec<(Timestamp, Timestamp)>,
+}
+
+/// Why footage was not taken over; what was taken over already stays, and another try goes on.
+#[derive(Debug, Error)]
+pub enum AdoptError {
+    /// The folder is not there, or not what it was.
+    #[error("{}", .0.detail)]
+    Folder(Trouble),
+    /// Rows could not be written.
+    #[error("the database failed while footage was taken over")]
+    Rows(#[from] db::Error),
+    /// Files could not be read.
+    #[error("the disk failed while footage was taken over")]
+    Disk(#[from] DiskError),
+}
+
+impl From<SweepError> for AdoptError {
+    fn from(error: SweepError) -> Self {
+        match error {
+            SweepError::Rows(error) => Self::Rows(error),
+            SweepError::Disk(error) => Self::Disk(error),
+            SweepError::Away(detail) => Self::Folder(Trouble::new("away", detail)),
+        }
+    }
+}
+
+impl From<AdoptError> for Refusal {
+    fn from(error: AdoptError) -> Self {
+        match error {
+            AdoptError::Folder(trouble) => Self::new(Kind::FailedPrecondition, trouble.detail),
+            AdoptError::Rows(error) => error.into(),
+            AdoptError::Disk(_) => Self::internal(error),
+        }
+    }
+}
+
+/// Cameras that are not recorded while it lives: their footage is being taken over.
+#[must_use]
+pub struct Held {
+    recorder: Recorder,
+    cameras: Vec<CameraId>,
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.recorder.cameras().held.retain(|held| !self.cameras.contains(held));
+        let wanted = self.recorder.0.wanted.borrow().clone();
+        self.recorder.set_wanted(wanted);
+    }
+}
+
+impl Recorder {
+    /// Looks what is in the recordings folder; of cameras that are `known` only when it is another's. Reads no media.
+    ///
+    /// # Errors
+    /// When the folder is not there or can't be read.
+    pub async fn footage(&self, known: HashSet<CameraId>) -> Result<Footage, AdoptError> {
+        let shared = &self.0.shared;
+        let foreign = shared.check_folder().await.err();
+        if let Some(trouble) = foreign.as_ref().filter(|trouble| !marker::is_foreign(trouble)) {
+            return Err(AdoptError::Folder(trouble.clone()));
+        }
+        let (root, known) = (shared.root.clone(), if foreign.is_some() { HashSet::new() } else { known });
+        let cameras = blocking(move || of_root(&root, &known)).await?;
+        Ok(Footage { foreign, cameras })
+    }
+
+    /// Keeps cameras from being recorded, also those that come to be known meanwhile.
+    pub fn hold(&self, cameras: Vec<CameraId>) -> Held {
+        self.cameras().held.extend(&cameras);
+        Held { recorder: self.clone(), cameras }
+    }
+
+    /// Writes rows for the footage of these cameras, which have theirs and are [held](Recorder::hold), and marks the folder
+    /// as this hub's and its database's. `done` counts recordings. Whoever drops it can call it again.
+    ///
+    /// # Errors
+    /// When the folder, the disk or the database fails.
+    pub async fn adopt(&self, cameras: &[CameraId], done: watch::Sender<u64>) -> Result<(), AdoptError> {
+        let shared = &self.0.shared;
+        let _upkeep = shared.upkeep.lock().await;
+        let owner = shared.owner();
+        if owner.database.is_none() {
+            return Err(db::Error::Unavailable("it is away".into()).into());
+        }
+        let root = shared.root.clone();
+        let marker = blocking(move || marker::of(&root)).await.map_err(AdoptError::Folder)?;
+        shared.store.bind_folder(marker.folder, false).await?;
+        let mut sweep = Sweep::new(self.0.shared.state_folder().to_owned());
+        for camera in cameras {
+            let folder = shared.camera_folder(*camera);
+            blocking(move || recover::camera(&folder, EndReason::HubDown)).await?;
+            sweep.adopt_all(shared, *camera, &done).await?;
+        }
+        let root = shared.root.clone();
+        blocking(move || marker::sign(&root, owner)).await.map_err(AdoptError::Folder)?;
+        // It may be recorded to from now on.
+        let _ = shared.check_folder().await;
+        shared.sweep.notify_one();
+        Ok(())
+    }
+
+    /// A camera's folder, made if it is not there; absent while nothing may be written, or when the camera is being removed.
+    pub async fn folder_of(&self, camera: CameraId) -> Option<PathBuf> {
+        let shared = Arc::clone(&self.0.shared);
+        if self.cameras().removed.contains(&camera) || shared.check_folder().await.is_err() {
+            return None;
+        }
+        let made = blocking(move || disk::make_folders(&shared.root, &camera.to_string())).await;
+        made.inspect_err(|error| tracing::debug!(error = chain(error), "a camera's folder was not made")).ok()
+    }
+}
+
+/// Notes that a camera was removed on purpose, and is not to come back with footage of it that is found elsewhere.
+pub(super) async fn note_removed(shared: &Shared, camera: CameraId) {
+    let path = shared.root.join(REMOVED);
+    let noted = blocking(move || {
+        let mut text = files::read(&path)?.unwrap_or_default();
+        text.extend(format!("{camera}\n").bytes());
+        files::replace(&path, files::PUBLIC, &text)
+    });
+    if let Err(error) = noted.await {
+        tracing::warn!(camera.id = %camera, %error, "it was not noted beside the recordings that the camera is removed");
+    }
+}
+
+fn removed(root: &Path) -> Result<BTreeSet<String>, DiskError> {
+    let path = root.join(REMOVED);
+    let text = files::read(&path).map_err(DiskError::file(&path))?.unwrap_or_default();
+    Ok(String::from_utf8_lossy(&text).lines().map(|line| line.trim().to_owned()).collect())
+}
+
+fn of_root(root: &Path, known: &HashSet<CameraId>) -> Result<Vec<FootageOf>, DiskError> {
+    let removed = removed(root)?;
+    let mut found = Vec::new();
+    for folder in recover::folders(root)? {
+        let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let Ok(camera) = name.parse::<CameraId>() else { continue };
+        if !removed.contains(&name) && !known.contains(&camera) {
+            found.extend(of_camera(camera, folder)?);
+        }
+    }
+    Ok(found)
+}
+
+fn of_camera(camera: CameraId, folder: PathBuf) -> Result<Option<FootageOf>, DiskError> {
+    let runs = recover::runs(&folder, false)?.known;
+    let mut bytes = 0;
+    let mut days = BTreeSet::new();
+    let mut pins = BTreeSet::new();
+    for on_disk in &runs {
+        let files = segments::files(&on_disk.folder)?;
+        bytes += files.iter().filter_map(|(_, path)| fs::metadata(path).ok()).map(|file| file.len()).sum::<u64>();
+        days.extend(on_disk.folder.parent().and_then(Path::file_name).map(|day| day.to_string_lossy().into_owned()));
+        pins.extend(on_disk.notes.pins.iter().flatten().map(|pin| (pin.start, pin.end)));
+    }
+    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(None) };
+    Ok(Some(FootageOf {
+        camera,
+        recordings: u64::try_from(runs.len()).unwrap_or(u64::MAX),
+        started_at: first.run.started_at,
+        ended_at: last.run.ended_at.unwrap_or(last.run.started_at),
+        size: last.run.size,
+        pins: pins.into_iter().collect(),
+        folder,
+        days,
+        bytes,
+    }))
+}

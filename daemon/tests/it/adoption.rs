@@ -1,0 +1,182 @@
+//! The database is lost and the footage is there: cameras, keys, recordings and pins come back from the files alone.
+
+use std::fs;
+
+use larder_proto::{pb, wire::CameraId};
+
+use crate::support::{Clients, Habits, Home, Witness, get_with, record, runs, until};
+
+async fn found(clients: &Clients) -> pb::FoundFootage {
+    clients.recordings.clone().find_footage(pb::FindFootageRequest {}).await.unwrap().into_inner()
+}
+
+async fn adopt(clients: &Clients) -> pb::AdoptFootageResponse {
+    let mut progress = clients.recordings.clone().adopt_footage(pb::AdoptFootageRequest {}).await.unwrap().into_inner();
+    let mut last = pb::AdoptFootageResponse::default();
+    while let Some(now) = progress.message().await.unwrap() {
+        last = now;
+    }
+    last
+}
+
+async fn pin(clients: &Clients, camera: &str) {
+    let now = jiff::Timestamp::now().as_second();
+    let at = |seconds| Some(prost_types::Timestamp { seconds: now + seconds, nanos: 0 });
+    let range = pb::TimeRange { from: at(-3600), to: at(3600) };
+    let pin = pb::PinRangeRequest { camera: camera.to_owned(), range: Some(range), note: "keep".to_owned() };
+    clients.recordings.clone().pin_range(pin).await.unwrap();
+}
+
+async fn camera(clients: &Clients, id: CameraId) -> pb::Camera {
+    clients.cameras.clone().get_camera(pb::GetCameraRequest { camera: id.to_string() }).await.unwrap().into_inner()
+}
+
+/// Written within seconds of a change.
+async fn kept(home: &Home, camera: CameraId, what: &str) {
+    let path = home.recordings().join(camera.to_string()).join("camera.json");
+    until("camera.json", || async { fs::read_to_string(&path).ok().filter(|text| text.contains(what)).map(drop) })
+        .await;
+}
+
+/// The playlist of all that was recorded in the last hour plays: every file it names is there.
+async fn plays(home: &Home, clients: &Clients, camera: &str) -> usize {
+    let now = jiff::Timestamp::now().as_second();
+    let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+    let range = pb::TimeRange { from: at(now - 3600), to: at(now + 60) };
+    let request = pb::CreatePlayUrlRequest { camera: camera.to_owned(), range: Some(range), valid_for: None };
+    let path = clients.recordings.clone().create_play_url(request).await.unwrap().into_inner().path;
+    let playlist = get_with(home.http(), &path, &[]).await;
+    assert_eq!(playlist.status, 200);
+    let text = String::from_utf8_lossy(&playlist.body).into_owned();
+    let base = path.rsplit_once('/').unwrap().0.to_owned();
+    let files: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
+    for file in &files {
+        let path = format!("{base}/{file}");
+        assert_eq!(get_with(home.http(), &path, &[]).await.status, 200, "{path}");
+    }
+    files.len()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn footage_and_cameras_outlive_their_database() {
+    let home = Home::new(&[]);
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let (fridge, key) = record(&home, &clients, "fridge", 2).await;
+    let (gone, _) = record(&home, &clients, "cellar", 1).await;
+    pin(&clients, "fridge").await;
+    let mut titled = camera(&clients, fridge).await;
+    titled.title = "The fridge".to_owned();
+    let mask = prost_types::FieldMask { paths: vec!["title".to_owned()] };
+    let request = pb::UpdateCameraRequest { camera: Some(titled), update_mask: Some(mask) };
+    clients.cameras.clone().update_camera(request).await.unwrap();
+    kept(&home, fridge, "The fridge").await;
+    // What was removed stays away, even when its files come back.
+    let aside = home.state().join("aside");
+    let copied = std::process::Command::new("cp")
+        .arg("-a")
+        .arg(home.recordings().join(gone.to_string()))
+        .arg(&aside)
+        .status()
+        .unwrap();
+    assert!(copied.success());
+    clients.cameras.clone().delete_camera(pb::DeleteCameraRequest { camera: "cellar".to_owned() }).await.unwrap();
+    let before = clients.recordings_of(fridge).await;
+    let fragments = plays(&home, &clients, "fridge").await;
+    assert!(found(&clients).await.cameras.is_empty(), "everything has its rows");
+    daemon.stop().await;
+    fs::rename(&aside, home.recordings().join(gone.to_string())).unwrap();
+    fs::remove_dir_all(home.state().join("postgres")).unwrap();
+
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let there = found(&clients).await;
+    assert!(there.foreign.contains("recording adopt"), "{}", there.foreign);
+    let names: Vec<_> = there.cameras.iter().map(|camera| (camera.name.as_str(), camera.key_opens)).collect();
+    assert_eq!((names, there.days), (vec![("fridge", true)], 1));
+    assert_eq!(there.cameras[0].recordings, u64::try_from(before.len()).unwrap());
+    let files = runs(&home.recordings(), &fridge.to_string());
+    assert!(clients.recordings_of(fridge).await.is_empty());
+
+    let adopted = adopt(&clients).await;
+    assert_eq!((adopted.cameras, adopted.recordings), (1, there.cameras[0].recordings));
+    let after = clients.recordings_of(fridge).await;
+    assert_eq!(after, before);
+    assert!(after.iter().all(|recording| recording.pinned));
+    assert_eq!(plays(&home, &clients, "fridge").await, fragments);
+    assert_eq!(camera(&clients, fridge).await.title, "The fridge");
+    assert!(files.iter().flat_map(|run| &run.segments).all(|file| file.exists()));
+    assert!(found(&clients).await.cameras.is_empty());
+    let cameras = clients.cameras.clone().list_cameras(pb::ListCamerasRequest::default()).await.unwrap().into_inner();
+    assert_eq!(cameras.cameras.len(), 1, "what was removed is not revived");
+
+    // The board goes on with the key it has, and its recordings are counted on.
+    let mut witness = Witness::start(home.link(), fridge, key, Habits::default());
+    until("the next run", || async { (clients.recordings_of(fridge).await.len() > before.len()).then_some(()) }).await;
+    witness.stop().await;
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
+    let home = Home::new(&[]);
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let (fridge, _) = record(&home, &clients, "fridge", 1).await;
+    kept(&home, fridge, "fridge").await;
+    let before = clients.recordings_of(fridge).await;
+    daemon.stop().await;
+    // All of the state is lost but the recordings, which lie on their own disk.
+    let kept_aside = home.state().join("kept");
+    fs::rename(home.recordings(), &kept_aside).unwrap();
+    for entry in fs::read_dir(home.state()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_owned();
+        if path.is_dir() && name != "kept" {
+            fs::remove_dir_all(&path).unwrap();
+        } else if name.to_string_lossy().ends_with(".id") {
+            fs::remove_file(&path).unwrap();
+        }
+    }
+    fs::rename(&kept_aside, home.recordings()).unwrap();
+
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let there = found(&clients).await;
+    assert!(there.foreign.contains("another hub"), "{}", there.foreign);
+    assert!(!there.cameras[0].key_opens);
+    adopt(&clients).await;
+    assert_eq!(clients.recordings_of(fridge).await, before);
+    let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
+    assert!(format!("{:?}", status.parts).contains("keys_lost"), "{:?}", status.parts);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn footage_of_a_former_release_is_adopted_and_said_not_to_be_verifiable() {
+    let home = Home::new(&[]);
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let (fridge, _) = record(&home, &clients, "fridge", 2).await;
+    let before = clients.recordings_of(fridge).await;
+    daemon.stop().await;
+    // What a former release left: no index, no checksum, nothing that says what the camera is.
+    let folder = home.recordings().join(fridge.to_string());
+    let _ = fs::remove_file(folder.join("camera.json"));
+    for run in runs(&home.recordings(), &fridge.to_string()) {
+        let run_folder = run.segments[0].parent().unwrap().to_owned();
+        fs::remove_file(run_folder.join("index")).unwrap();
+        let mut about = run.about.clone();
+        about.as_object_mut().unwrap().remove("crc32c");
+        fs::write(run_folder.join("run.json"), serde_json::to_vec(&about).unwrap()).unwrap();
+    }
+    fs::remove_dir_all(home.state().join("postgres")).unwrap();
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let there = found(&clients).await;
+    assert!(!there.cameras[0].is_named && there.cameras[0].name.starts_with("camera-"));
+    adopt(&clients).await;
+    let after = clients.recordings_of(fridge).await;
+    assert_eq!(after, before);
+    daemon.stop().await;
+}
