@@ -5,6 +5,7 @@ pub mod addresses;
 pub mod alarms;
 pub mod app;
 pub mod backoff;
+pub mod backups;
 pub mod bucket;
 pub mod cameras;
 pub mod certs;

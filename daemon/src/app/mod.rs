@@ -6,6 +6,7 @@
 
 mod descriptors;
 mod follow;
+mod restore;
 mod serve;
 mod tellers;
 mod watch;
@@ -24,8 +25,9 @@ use rustix::fs::FlockOperation;
 use tokio::time::Instant;
 
 use crate::{
-    access::{Access, Accounts},
+    access::{Access, Accounts, Links},
     alarms,
+    backups::{self, Backups},
     cameras::{self, Directory},
     certs::Certs,
     clock::Clock,
@@ -46,6 +48,7 @@ use crate::{
     temperatures::{self, Temperatures},
     viewers::{Passes, Viewers},
 };
+pub use restore::{Wanted, carry_out, restore};
 use serve::{Built, Shared};
 use tellers::Tellers;
 
@@ -62,6 +65,7 @@ pub struct App {
     hub: Hub,
     recorder: Recorder,
     temperatures: Temperatures,
+    backups: Backups,
     db: Db,
     _lock: fs::File,
 }
@@ -175,6 +179,14 @@ impl App {
     /// # Errors
     /// Whatever keeps the hub from working; what was started before is stopped by dropping it.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_after(config, None).await
+    }
+
+    /// As [`App::start`]; `restored` is what the hub before was stopped for, to be told.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_after(config: Config, restored: Option<backups::Outcome>) -> anyhow::Result<Self> {
         let clock = Clock::new();
         let events = Events::new(clock.clone());
         let (sources, servers, watchers, background) = (Tasks::new(), Tasks::new(), Tasks::new(), Tasks::new());
@@ -190,7 +202,7 @@ impl App {
         let camera_store = cameras::Store::new(db.clone(), hub_key.clone());
         let directory = Directory::load(camera_store.clone(), cache.clone()).await;
         background.spawn_until_stop(directory.clone().follow());
-        let access = Access::new(&hub_key, clock.clone());
+        let access = Access::new(&hub_key, &Links::load(&state)?, clock.clone());
         let accounts = Accounts::start(&config.access, access.clone(), (db.clone(), cache.clone()), &background).await;
 
         let (hub, viewers) = watched(&clock, &events, &background);
@@ -224,7 +236,17 @@ impl App {
         let tellers = Tellers { config: &config, db: &db, jobs: &jobs, key: &hub_key, clock: &clock, tasks: &watchers };
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
         let (alarms, channels, mqtt) = tellers.start(&events, watched).await?;
+        let parts = backups::Deps {
+            db: db.clone(),
+            jobs: jobs.clone(),
+            recorder: recorder.clone(),
+            root: root.clone(),
+            state: state.clone(),
+            clock: clock.clone(),
+        };
+        let backups = Backups::new(config.backups, parts, restored);
         jobs.run(&watchers);
+        backups.run(&watchers);
         let doors = Doors { config: &config, state: &state, hub: &hub, directory: &directory, clock: &clock };
         let (ingest, thermometer) = doors.open(&temperatures, &events, &sources).await?;
 
@@ -246,12 +268,25 @@ impl App {
             watchers: watchers.clone(),
             background: background.clone(),
         };
-        let built = Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, ingest, recorder, db };
+        let built =
+            Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, backups, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
         let Shared { hub, servers, .. } = shared;
-        let Built { recorder, temperatures, db, .. } = built;
-        Ok(Self { addresses, sources, servers, watchers, background, hub, recorder, temperatures, db, _lock: lock })
+        let Built { recorder, temperatures, backups, db, .. } = built;
+        Ok(Self {
+            addresses,
+            sources,
+            servers,
+            watchers,
+            background,
+            hub,
+            recorder,
+            temperatures,
+            backups,
+            db,
+            _lock: lock,
+        })
     }
 
     /// Where it is reached.
@@ -262,6 +297,11 @@ impl App {
     /// Where readings come in, for programs that bring their own.
     pub fn temperatures(&self) -> &Temperatures {
         &self.temperatures
+    }
+
+    /// Waits until somebody wants a backup restored, for which the hub must stop. Cancel safe.
+    pub async fn restore_wanted(&self) -> backups::Order {
+        self.backups.restore_wanted().await
     }
 
     /// Stops everything in order. `false` when something overran the grace period.

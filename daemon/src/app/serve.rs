@@ -13,6 +13,7 @@ use crate::moq;
 use crate::{
     access::{self, Access, Accounts},
     alarms::{self, Alarms, Channels},
+    backups::{self, Backups},
     cameras::{self, Directory},
     certs::{Alpn, Certs},
     clock::Clock,
@@ -76,6 +77,7 @@ pub(super) struct Built {
     pub(super) channels: Channels,
     pub(super) mqtt: Option<mqtt::Client>,
     pub(super) jobs: Jobs,
+    pub(super) backups: Backups,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
     pub(super) db: Db,
@@ -163,6 +165,7 @@ impl Shared {
                 clock: self.clock.clone(),
             }),
             jobs: jobs::Service::new(built.jobs.clone()),
+            backups: backups::Service::new(built.backups.clone()),
             system: system::Service::new(system::Parts {
                 hub: self.hub.clone(),
                 directory: self.directory.clone(),

@@ -10,6 +10,7 @@
 
 mod abuse;
 mod alarms;
+mod backups;
 mod boards;
 mod camera;
 mod channels;
