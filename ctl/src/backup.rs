@@ -25,6 +25,8 @@ use crate::{
 
 /// How often it is looked whether the hub is back.
 const LOOK: Duration = Duration::from_millis(500);
+/// A year of readings takes a Pi minutes.
+const PATIENCE: Duration = Duration::from_mins(60);
 
 /// What `larderctl backup` can do.
 #[derive(Clone, Debug, Subcommand)]
@@ -166,7 +168,10 @@ async fn restore(hub: &Hub, args: RestoreArgs, out: &mut Out, stop: &Cancellatio
             out.note("The hub goes on with it; its log says how it went.");
             return Ok(());
         }
-        outcome = outcome(hub, &id) => outcome?,
+        outcome = tokio::time::timeout(PATIENCE, outcome(hub, &id)) => match outcome {
+            Ok(outcome) => outcome?,
+            Err(_elapsed) => return Err(Failure::Other("the hub did not come back; see its log".to_owned())),
+        },
     };
     drop(working);
     if let Some(outcome) = outcome.as_ref().filter(|outcome| !outcome.error.is_empty()) {

@@ -28,6 +28,7 @@ use crate::identity::Identity;
 const BEGIN: &str = "BEGIN;
 SET LOCAL search_path = '';
 SET LOCAL lock_timeout = '30s';
+SET LOCAL client_min_messages = warning;
 DO $$
 DECLARE
     thing text;
@@ -166,9 +167,11 @@ async fn replace(programs: &Programs, file: &Path, server: u32, hub: &Identity) 
     let end = format!("{VOID}{}COMMIT;\n", sign(hub));
     // Where feeding it fails, its input ends without COMMIT, and so does it.
     let (fed, ended) = tokio::join!(feed(programs, file, server, into, &end), tools::finish(psql, "psql"));
-    // What it says is the cause when both failed.
-    ended?;
-    fed
+    match fed {
+        // Half of a statement is what it complains of then.
+        Err(error @ DumpError::Failed { .. }) => Err(error),
+        fed => ended.map(drop).and(fed),
+    }
 }
 
 async fn feed(

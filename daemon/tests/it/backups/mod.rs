@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// What `larderctl` says with these words.
-async fn done(state: &Path, words: &[&str]) -> String {
+pub(crate) async fn done(state: &Path, words: &[&str]) -> String {
     let (ended, text) = larderctl(state.to_str().unwrap(), words).await;
     ended.unwrap_or_else(|failure| panic!("{words:?}: {}", failure.explain()));
     text
@@ -28,7 +28,7 @@ async fn names(clients: &Clients) -> Vec<String> {
 }
 
 /// Makes a backup; its name.
-async fn back_up(state: &Path) -> String {
+pub(crate) async fn back_up(state: &Path) -> String {
     let told = done(state, &["backup", "now"]).await;
     assert!(told.starts_with("backed up the database: "), "{told}");
     let listed: Value = serde_json::from_str(&done(state, &["backup", "list", "--json"]).await).unwrap();
@@ -36,23 +36,23 @@ async fn back_up(state: &Path) -> String {
     regular["name"].as_str().unwrap().to_owned()
 }
 
-async fn cameras(clients: &Clients) -> Vec<String> {
+pub(crate) async fn cameras(clients: &Clients) -> Vec<String> {
     let request = pb::ListCamerasRequest::default();
     let listed = clients.cameras.clone().list_cameras(request).await.unwrap().into_inner().cameras;
     listed.into_iter().map(|camera| camera.name).collect()
 }
 
-async fn add(clients: &Clients, name: &str) {
+pub(crate) async fn add(clients: &Clients, name: &str) {
     clients.add(pb::Camera { name: name.to_owned(), ..Default::default() }).await;
 }
 
-async fn token(clients: &Clients, name: &str) -> String {
+pub(crate) async fn token(clients: &Clients, name: &str) -> String {
     let request = pb::CreateTokenRequest { name: name.to_owned(), role: pb::Role::Viewer.into(), valid_for: None };
     clients.access.clone().create_token(request).await.unwrap().into_inner().secret
 }
 
 /// Whether a token opens something.
-async fn opens(http: std::net::SocketAddr, token: &str) -> bool {
+pub(crate) async fn opens(http: std::net::SocketAddr, token: &str) -> bool {
     get_with(http, "/metrics", &[("authorization", &format!("Bearer {token}"))]).await.status == 200
 }
 
