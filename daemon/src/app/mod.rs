@@ -58,15 +58,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A running hub.
 pub struct App {
     addresses: Addresses,
-    sources: Tasks,
-    servers: Tasks,
-    watchers: Tasks,
-    background: Tasks,
-    hub: Hub,
-    recorder: Recorder,
-    temperatures: Temperatures,
-    backups: Backups,
-    db: Db,
+    shared: Shared,
+    built: Built,
     _lock: fs::File,
 }
 
@@ -163,6 +156,14 @@ fn jobs(db: &Db, clock: &Clock, recordings: &recordings::Store, recorder: &Recor
     jobs
 }
 
+/// What backups are made of and by.
+fn backed_up(config: &Config, db: &Db, jobs: &Jobs, recorder: &Recorder, clock: &Clock) -> backups::Deps {
+    let state = config.state();
+    let root = recordings_folder(config, &state);
+    let folders = backups::Folders::new(&root, &state);
+    backups::Deps { db: db.clone(), jobs: jobs.clone(), recorder: recorder.clone(), folders, clock: clock.clone() }
+}
+
 /// Places that are taken before anything slow starts, so that a taken port is told at once.
 struct Places {
     http: listen::Bound,
@@ -236,15 +237,7 @@ impl App {
         let tellers = Tellers { config: &config, db: &db, jobs: &jobs, key: &hub_key, clock: &clock, tasks: &watchers };
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
         let (alarms, channels, mqtt) = tellers.start(&events, watched).await?;
-        let parts = backups::Deps {
-            db: db.clone(),
-            jobs: jobs.clone(),
-            recorder: recorder.clone(),
-            root: root.clone(),
-            state: state.clone(),
-            clock: clock.clone(),
-        };
-        let backups = Backups::new(config.backups, parts, restored);
+        let backups = Backups::new(config.backups, backed_up(&config, &db, &jobs, &recorder, &clock), restored);
         jobs.run(&watchers);
         backups.run(&watchers);
         let doors = Doors { config: &config, state: &state, hub: &hub, directory: &directory, clock: &clock };
@@ -264,29 +257,15 @@ impl App {
             root,
             certs,
             servers,
-            sources: sources.clone(),
-            watchers: watchers.clone(),
-            background: background.clone(),
+            sources,
+            watchers,
+            background,
         };
         let built =
             Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, backups, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
-        let Shared { hub, servers, .. } = shared;
-        let Built { recorder, temperatures, backups, db, .. } = built;
-        Ok(Self {
-            addresses,
-            sources,
-            servers,
-            watchers,
-            background,
-            hub,
-            recorder,
-            temperatures,
-            backups,
-            db,
-            _lock: lock,
-        })
+        Ok(Self { addresses, shared, built, _lock: lock })
     }
 
     /// Where it is reached.
@@ -296,38 +275,39 @@ impl App {
 
     /// Where readings come in, for programs that bring their own.
     pub fn temperatures(&self) -> &Temperatures {
-        &self.temperatures
+        &self.built.temperatures
     }
 
     /// Waits until somebody wants a backup restored, for which the hub must stop. Cancel safe.
     pub async fn restore_wanted(&self) -> backups::Order {
-        self.backups.restore_wanted().await
+        self.built.backups.restore_wanted().await
     }
 
     /// Stops everything in order. `false` when something overran the grace period.
     pub async fn stop(self) -> bool {
+        let Self { shared, built, .. } = &self;
         let end = Instant::now() + GRACE;
         // A part that overruns must not take the time of those behind it, of which each has this left for it.
         let left = |behind: u64| (end - Duration::from_secs(behind)).saturating_duration_since(Instant::now());
         let mut overran = Vec::new();
-        if !self.sources.stop(left(10)).await {
+        if !shared.sources.stop(left(10)).await {
             overran.push("camera link");
         }
-        self.hub.close();
-        if !self.recorder.close(left(7)).await {
+        shared.hub.close();
+        if !built.recorder.close(left(7)).await {
             overran.push("recorder");
         }
-        if !self.servers.stop(left(5)).await {
+        if !shared.servers.stop(left(5)).await {
             overran.push("requests");
         }
         // Before the background, which carries the database's connections: these have last rows to write.
-        if !self.watchers.stop(left(4)).await {
+        if !shared.watchers.stop(left(4)).await {
             overran.push("alarms and jobs");
         }
-        if !self.background.stop(left(3)).await {
+        if !shared.background.stop(left(3)).await {
             overran.push("background work");
         }
-        if !self.db.close(left(0)).await {
+        if !built.db.close(left(0)).await {
             overran.push("database");
         }
         if !overran.is_empty() {

@@ -49,10 +49,8 @@ pub struct Deps {
     pub jobs: Jobs,
     /// Whose folder they lie beside.
     pub recorder: Recorder,
-    /// The recordings folder.
-    pub root: PathBuf,
-    /// The state folder.
-    pub state: PathBuf,
+    /// Where they lie.
+    pub folders: Folders,
     /// Dates them.
     pub clock: Clock,
 }
@@ -103,13 +101,13 @@ impl Backups {
     /// Backups of a hub; `last` is how the restore went for which it was started. Begin the nightly ones with
     /// [`Backups::run`].
     pub fn new(config: Config, deps: Deps, last: Option<Outcome>) -> Self {
-        let Deps { db, jobs, recorder, root, state, clock } = deps;
+        let Deps { db, jobs, recorder, folders, clock } = deps;
         let backups = Self(Arc::new(Inner {
             config,
             db,
             jobs: jobs.clone(),
             recorder,
-            folders: Folders::new(&root, &state),
+            folders,
             clock,
             zone: TimeZone::system(),
             trouble: Mutex::default(),
