@@ -58,7 +58,8 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A running hub.
 pub struct App {
     addresses: Addresses,
-    shared: Shared,
+    /// Large: it holds the configuration.
+    shared: Box<Shared>,
     built: Built,
     _lock: fs::File,
 }
@@ -265,7 +266,7 @@ impl App {
             Built { camera_store, accounts, temperatures, alarms, channels, mqtt, jobs, backups, ingest, recorder, db };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
-        Ok(Self { addresses, shared, built, _lock: lock })
+        Ok(Self { addresses, shared: Box::new(shared), built, _lock: lock })
     }
 
     /// Where it is reached.
