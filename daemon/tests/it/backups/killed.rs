@@ -119,3 +119,22 @@ touch ${0%/*}/hangs; exec sleep 1000;; esac";
     assert_eq!(cameras(&home.clients().await).await, [""; 0]);
     daemon.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_cannot_be_kept_is_replaced_only_when_it_may_be_lost() {
+    let mut home = Home::new(&[]);
+    let programs = Programs::of(&mut home, "pg_dump", "echo 'invalid page' >&2; exit 1");
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let name = back_up(home.state()).await;
+    add(&clients, "cellar").await;
+    programs.replaced("fail");
+    let state = home.state().to_str().unwrap().to_owned();
+    let words = ["backup", "restore", &name, "--yes"];
+    let refused = larderctl(&state, &words).await.0.unwrap_err().to_string();
+    assert!(refused.contains("cannot be kept; --discard") && refused.contains("invalid page"), "{refused}");
+    assert_eq!(cameras(&home.clients().await).await, ["cellar"]);
+    larderctl(&state, &[&words[..], &["--discard"]].concat()).await.0.unwrap();
+    assert_eq!(cameras(&home.clients().await).await, [""; 0]);
+    daemon.stop().await;
+}
