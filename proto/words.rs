@@ -39,6 +39,7 @@ macro_rules! words {
 words! {
     AlarmDeliveryState: "ALARM_DELIVERY_STATE_",
     AlarmOccasion: "ALARM_OCCASION_",
+    BackupKind: "BACKUP_KIND_",
     EndReason: "END_REASON_",
     EventKind: "EVENT_KIND_",
     GapReason: "GAP_REASON_",

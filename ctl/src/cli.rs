@@ -5,7 +5,7 @@ use clap_complete::Shell;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    Failure, Out, alarm, bench, camera,
+    Failure, Out, alarm, backup, bench, camera,
     client::Hub,
     demo::{self, DemoArgs},
     job,
@@ -60,6 +60,9 @@ pub enum Command {
     /// Long work that the hub does by itself: list, watch and cancel it
     #[command(subcommand)]
     Job(job::Command),
+    /// Backups of the hub's database: list, make and restore them
+    #[command(subcommand)]
+    Backup(backup::Command),
     /// Who watches live
     #[command(subcommand)]
     Viewer(viewer::Command),
@@ -122,6 +125,7 @@ pub async fn run(cli: Cli, out: &mut Out, stop: CancellationToken) -> Result<(),
         Command::Temperature(command) => Box::pin(temperature::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::Alarm(command) => Box::pin(alarm::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::Job(command) => Box::pin(job::run(&hub(&cli.target).await?, command, out, stop)).await,
+        Command::Backup(command) => Box::pin(backup::run(&hub(&cli.target).await?, command, out, stop)).await,
         Command::Viewer(command) => viewer::run(&hub(&cli.target).await?, command, out).await,
         Command::Token(command) => token::run(&hub(&cli.target).await?, command, out).await,
         Command::Demo(args) => Box::pin(demo::run(args, &cli.target, out, stop)).await,

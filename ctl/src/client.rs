@@ -5,9 +5,10 @@ use std::{error::Error, sync::Arc, time::Duration};
 use hyper_util::rt::TokioIo;
 use larder_proto::pb::{
     access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
-    camera_service_client::CameraServiceClient, job_service_client::JobServiceClient,
-    recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
-    temperature_service_client::TemperatureServiceClient, viewer_service_client::ViewerServiceClient,
+    backup_service_client::BackupServiceClient, camera_service_client::CameraServiceClient,
+    job_service_client::JobServiceClient, recording_service_client::RecordingServiceClient,
+    system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
+    viewer_service_client::ViewerServiceClient,
 };
 use tokio_util::sync::CancellationToken;
 use tonic::{
@@ -106,6 +107,11 @@ impl Hub {
     /// Long work that it does by itself.
     pub fn jobs(&self) -> JobServiceClient<Authenticated> {
         JobServiceClient::new(self.channel.clone())
+    }
+
+    /// Backups of its database.
+    pub fn backups(&self) -> BackupServiceClient<Authenticated> {
+        BackupServiceClient::new(self.channel.clone())
     }
 
     /// The hub itself.

@@ -11,6 +11,7 @@
 //! exit code. [`when`] and [`units`] read and write times, durations and sizes.
 
 pub mod alarm;
+pub mod backup;
 pub mod bench;
 pub mod camera;
 pub mod cli;

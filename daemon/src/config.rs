@@ -10,7 +10,9 @@ use thiserror::Error;
 
 #[cfg(feature = "moq")]
 use crate::moq;
-use crate::{access, alarms, certs, db, home_assistant, http, ingest, mqtt, recorder, relay, rpc, temperatures};
+use crate::{
+    access, alarms, backups, certs, db, home_assistant, http, ingest, mqtt, recorder, relay, rpc, temperatures,
+};
 
 /// Everything that can be set; `daemon/config.example.toml` shows every key.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -20,6 +22,7 @@ pub struct Config {
     /// The state folder. Default `./var`.
     pub state: Option<PathBuf>,
     pub database: db::Config,
+    pub backups: backups::Config,
     pub camera_link: ingest::Config,
     pub boards: ingest::boards::Config,
     pub thermometers: ingest::thermometer::Config,
@@ -96,6 +99,7 @@ impl Config {
     pub fn check(&self) -> Result<(), Error> {
         let complaints = [
             self.database.check(),
+            self.backups.check(),
             self.camera_link.check(),
             self.thermometers.check(),
             self.recordings.check(),
@@ -151,6 +155,7 @@ mod tests {
         let shown: toml::Table = toml::from_str(&all).unwrap();
         for (table, keys) in [
             ("database", keys(&full.database)),
+            ("backups", keys(&full.backups)),
             ("camera_link", keys(&full.camera_link)),
             ("thermometers", keys(&full.thermometers)),
             ("recordings", keys(&full.recordings)),
@@ -173,6 +178,7 @@ mod tests {
         assert!(full.state.is_some());
         assert_eq!(format!("{:?}", Config::default().http), format!("{:?}", example.http));
         assert_eq!(Config::default().relay, example.relay);
+        assert_eq!(Config::default().backups, example.backups);
         assert_eq!(format!("{:?}", Config::default().grpc), format!("{:?}", example.grpc));
         assert_eq!(format!("{:?}", Config::default().recordings), format!("{:?}", example.recordings));
         assert_eq!(format!("{:?}", Config::default().temperatures), format!("{:?}", example.temperatures));

@@ -39,7 +39,15 @@ pub fn replace_by(
     file.write_all(bytes)?;
     file.sync_all()?;
     prepare(&new)?;
-    fs::rename(&new, path)?;
+    adopt(&new, path)
+}
+
+/// Gives a file its name that was written and synced beside its place: moved there, the folder synced.
+///
+/// # Errors
+/// When any of that fails; then the old file is there, or the new one whole.
+pub fn adopt(new: &Path, path: &Path) -> io::Result<()> {
+    fs::rename(new, path)?;
     path.parent().map_or(Ok(()), sync_folder)
 }
 

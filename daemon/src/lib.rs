@@ -6,6 +6,7 @@ pub mod adoption;
 pub mod alarms;
 pub mod app;
 pub mod backoff;
+pub mod backups;
 pub mod bucket;
 pub mod cameras;
 pub mod certs;

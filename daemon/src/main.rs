@@ -1,10 +1,21 @@
 //! `larderd`: parse, build, run, return a code. Signals are handled here alone.
 
-use std::{io::IsTerminal as _, path::PathBuf, process::ExitCode, time::Duration};
+use std::{
+    convert::Infallible,
+    io::{IsTerminal as _, Write as _},
+    path::PathBuf,
+    process::ExitCode,
+    time::Duration,
+};
 
 use anyhow::Context as _;
 use clap::{Parser, Subcommand, ValueEnum};
-use larder_daemon::{app::App, config::Config, outcome::chain};
+use larder_daemon::{
+    app::{App, Wanted},
+    config::Config,
+    outcome::chain,
+    tasks::blocking,
+};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// The hub: takes fridge cameras' pictures in, shows them live, records them, and answers for them over gRPC.
@@ -37,6 +48,23 @@ enum Command {
     /// Makes the database and the recordings folder this hub's when they were those of a hub that is gone for good, and ends.
     TakeOver {
         /// Does it; else it is only said whose they are.
+        #[arg(long)]
+        yes: bool,
+    },
+    /// Replaces everything in the database by a backup, and ends; all sessions, tokens and links end.
+    ///
+    /// What the database held is backed up in the state folder first. `larderctl backup restore` does the same while the
+    /// hub runs.
+    Restore {
+        /// The backup's name, or a file.
+        backup: String,
+        /// Also another hub's, which is gone for good; its recordings folder becomes this hub's.
+        #[arg(long)]
+        take_over: bool,
+        /// Also when what the database holds now cannot be kept.
+        #[arg(long)]
+        discard: bool,
+        /// Does not ask.
         #[arg(long)]
         yes: bool,
     },
@@ -91,6 +119,9 @@ fn run(args: Args) -> anyhow::Result<ExitCode> {
     match args.command {
         Some(Command::Migrate) => return migrate(&config),
         Some(Command::TakeOver { yes }) => return take_over(&config, yes),
+        Some(Command::Restore { backup, take_over, discard, yes }) => {
+            return restore(&config, &Wanted { backup, take_over, discard }, yes);
+        }
         None => {}
     }
     let runtime =
@@ -129,29 +160,83 @@ fn take_over(config: &Config, yes: bool) -> anyhow::Result<ExitCode> {
     }
 }
 
+fn restore(config: &Config, wanted: &Wanted, yes: bool) -> anyhow::Result<ExitCode> {
+    let question = format!(
+        "Replace everything in the hub's database by {}? All sessions, tokens and links end. [y/N] ",
+        wanted.backup
+    );
+    if !yes && !confirmed(&question)? {
+        tracing::warn!("nothing was changed; --yes does not ask");
+        return Ok(ExitCode::FAILURE);
+    }
+    let kept = larder_daemon::app::restore(config, wanted)?;
+    let kept = kept.map(tracing::field::display);
+    tracing::info!(
+        backup.kept = kept,
+        "the database was restored; start the hub, and sign in with `larderctl sign-in-link`"
+    );
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks on the terminal; where there is none, the answer is no.
+fn confirmed(question: &str) -> anyhow::Result<bool> {
+    if !std::io::stdin().is_terminal() {
+        return Ok(false);
+    }
+    let mut error = std::io::stderr();
+    error.write_all(question.as_bytes()).and_then(|()| error.flush()).context("asking")?;
+    let mut answer = String::new();
+    std::io::stdin().read_line(&mut answer).context("reading the answer")?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
+}
+
 async fn serve(config: Config) -> anyhow::Result<ExitCode> {
+    tokio::select! {
+        biased;
+        never = watchdog() => match never {},
+        ended = run_hub(config) => ended,
+    }
+}
+
+/// Runs the hub until it is told to stop. In between it stops and starts again as often as a backup is to be restored.
+async fn run_hub(config: Config) -> anyhow::Result<ExitCode> {
     let mut interrupt = signal(SignalKind::interrupt()).context("listening for Ctrl-C")?;
     let mut terminate = signal(SignalKind::terminate()).context("listening for SIGTERM")?;
-    let app = tokio::select! {
-        biased;
-        () = stop(&mut interrupt, &mut terminate) => anyhow::bail!("stopped while starting"),
-        app = App::start(config) => app?,
-    };
-    systemd(&[sd_notify::NotifyState::Ready]);
-    tokio::select! {
-        biased;
-        () = stop(&mut interrupt, &mut terminate) => {}
-        () = watchdog() => {}
-    }
-    systemd(&[sd_notify::NotifyState::Stopping]);
-    tracing::info!("stopping; a second signal ends at once");
-    tokio::select! {
-        biased;
-        () = stop(&mut interrupt, &mut terminate) => {
-            tracing::warn!("ended by a second signal");
-            Ok(ExitCode::FAILURE)
+    let mut restored = None;
+    loop {
+        let app = tokio::select! {
+            biased;
+            () = stop(&mut interrupt, &mut terminate) => anyhow::bail!("stopped while starting"),
+            app = App::start_after(config.clone(), restored.take()) => app?,
+        };
+        systemd(&[sd_notify::NotifyState::Ready]);
+        let order = tokio::select! {
+            biased;
+            () = stop(&mut interrupt, &mut terminate) => None,
+            order = app.restore_wanted() => Some(order),
+        };
+        if order.is_none() {
+            systemd(&[sd_notify::NotifyState::Stopping]);
+            tracing::info!("stopping; a second signal ends at once");
         }
-        in_time = app.stop() => Ok(if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE }),
+        let in_time = tokio::select! {
+            biased;
+            () = stop(&mut interrupt, &mut terminate) => {
+                tracing::warn!("ended by a second signal");
+                return Ok(ExitCode::FAILURE);
+            }
+            in_time = app.stop() => in_time,
+        };
+        let Some(order) = order else {
+            return Ok(if in_time { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+        };
+        let of = config.clone();
+        let restoring = blocking(move || larder_daemon::app::carry_out(&of, order));
+        restored = tokio::select! {
+            biased;
+            () = stop(&mut interrupt, &mut terminate) => anyhow::bail!("stopped while restoring a backup"),
+            outcome = restoring => Some(outcome),
+        };
     }
 }
 
@@ -163,7 +248,7 @@ async fn stop(interrupt: &mut Signal, terminate: &mut Signal) {
 }
 
 /// Tells systemd that the hub lives, twice as often as it asks. Never ends.
-async fn watchdog() {
+async fn watchdog() -> Infallible {
     let Some(within) = sd_notify::watchdog_enabled() else { return std::future::pending().await };
     let mut ticks = tokio::time::interval(within / 2);
     loop {

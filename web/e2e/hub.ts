@@ -57,6 +57,7 @@ export async function startHub({ relay = '127.0.0.1', boards = false } = {}): Pr
       'thermometers.address',
     ].map((key) => `--set=${key}=127.0.0.1:0`),
     `--set=relay.address=${relay}:0`,
+    '--set=backups.keep=0',
     ...(boards ? ['--set=boards.websocket_address=127.0.0.1:0'] : []),
   ]);
   const larderctl = async (...args: string[]): Promise<unknown> => {

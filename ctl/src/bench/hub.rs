@@ -82,6 +82,8 @@ impl BenchHub {
         let mut options: Vec<String> = ports.iter().map(|port| format!("--set={port}=127.0.0.1:0")).collect();
         // All viewers come from this machine.
         options.push(format!("--set=http.max_connections_per_address={CONNECTIONS}"));
+        // Nothing else is to be measured.
+        options.push("--set=backups.keep=0".to_owned());
         let mut daemon = Daemon::start(larderd, state.path(), &options)?;
         let process = Process(daemon.pid().ok_or_else(|| gone(Err(io::ErrorKind::NotFound.into())))?);
         let ready = async {

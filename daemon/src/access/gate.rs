@@ -7,7 +7,7 @@ use http::{Extensions, HeaderMap, Method, Request, header};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Caller, Grant, PeerCredentials, Permission, Role, Secure, Via,
+    Caller, Grant, Links, PeerCredentials, Permission, Role, Secure, Via,
     credentials::{self, Brought},
     directory::{self, Directory},
     grant::Signer,
@@ -34,8 +34,8 @@ struct Admitted;
 
 impl Access {
     /// A gate that knows nobody yet but the daemon's own people; [`Accounts`](super::Accounts) tells it the others.
-    pub fn new(hub: &HubKey, clock: Clock) -> Self {
-        let (directory, signer) = (Directory::default(), Signer::new(hub));
+    pub fn new(hub: &HubKey, links: &Links, clock: Clock) -> Self {
+        let (directory, signer) = (Directory::default(), Signer::new(hub, &links.purpose()));
         Self(Arc::new(Inner { directory, signer, clock, daemon: PeerCredentials::own() }))
     }
 

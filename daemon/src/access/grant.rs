@@ -34,9 +34,9 @@ pub struct Grant {
 pub(super) struct Signer(hmac::Key);
 
 impl Signer {
-    /// With a key of its own, derived from the hub's.
-    pub(super) fn new(hub: &HubKey) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, &hub.derive("play grant")))
+    /// With a key of its own, derived from the hub's for a purpose.
+    pub(super) fn new(hub: &HubKey, purpose: &str) -> Self {
+        Self(hmac::Key::new(hmac::HMAC_SHA256, &hub.derive(purpose)))
     }
 
     /// The text for a URL's query.
@@ -90,7 +90,7 @@ mod tests {
 
     fn signer() -> Signer {
         let state = tempfile::tempdir().unwrap();
-        Signer::new(&HubKey::load_or_create(state.path()).unwrap())
+        Signer::new(&HubKey::load_or_create(state.path()).unwrap(), "play grant")
     }
 
     fn grant() -> Grant {

@@ -104,6 +104,10 @@ pub const METHODS: &[(&str, Permission)] = &[
     ("/larder.v1.JobService/GetJob", OPERATOR),
     ("/larder.v1.JobService/WatchJobs", OPERATOR),
     ("/larder.v1.JobService/CancelJob", OPERATOR),
+    // A backup holds hashes of passwords, and a restore replaces everything.
+    ("/larder.v1.BackupService/ListBackups", ADMIN),
+    ("/larder.v1.BackupService/CreateBackup", ADMIN),
+    ("/larder.v1.BackupService/RestoreBackup", ADMIN),
     ("/larder.v1.SystemService/GetStatus", VIEWER),
     ("/larder.v1.SystemService/GetVersion", VIEWER),
     ("/larder.v1.SystemService/WatchEvents", VIEWER),

@@ -6,6 +6,7 @@
 
 mod descriptors;
 mod follow;
+mod restore;
 mod serve;
 mod tellers;
 mod watch;
@@ -24,9 +25,10 @@ use rustix::fs::FlockOperation;
 use tokio::time::Instant;
 
 use crate::{
-    access::{Access, Accounts},
+    access::{Access, Accounts, Links},
     adoption::{self, Adoption},
     alarms,
+    backups::{self, Backups},
     cameras::{self, Directory},
     certs::Certs,
     clock::Clock,
@@ -47,6 +49,7 @@ use crate::{
     temperatures::{self, Temperatures},
     viewers::{Passes, Viewers},
 };
+pub use restore::{Wanted, carry_out, restore};
 use serve::{Built, Shared};
 use tellers::Tellers;
 
@@ -56,14 +59,9 @@ const GRACE: Duration = Duration::from_secs(20);
 /// A running hub.
 pub struct App {
     addresses: Addresses,
-    sources: Tasks,
-    servers: Tasks,
-    watchers: Tasks,
-    background: Tasks,
-    hub: Hub,
-    recorder: Recorder,
-    temperatures: Temperatures,
-    db: Db,
+    /// Large: it holds the configuration.
+    shared: Box<Shared>,
+    built: Built,
     _lock: fs::File,
 }
 
@@ -160,6 +158,14 @@ fn jobs(db: &Db, clock: &Clock, recordings: &recordings::Store, recorder: &Recor
     jobs
 }
 
+/// What backups are made of and by.
+fn backed_up(config: &Config, db: &Db, jobs: &Jobs, recorder: &Recorder, clock: &Clock) -> backups::Deps {
+    let state = config.state();
+    let root = recordings_folder(config, &state);
+    let folders = backups::Folders::new(&root, &state);
+    backups::Deps { db: db.clone(), jobs: jobs.clone(), recorder: recorder.clone(), folders, clock: clock.clone() }
+}
+
 /// Places that are taken before anything slow starts, so that a taken port is told at once.
 struct Places {
     http: listen::Bound,
@@ -176,6 +182,14 @@ impl App {
     /// # Errors
     /// Whatever keeps the hub from working; what was started before is stopped by dropping it.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        Self::start_after(config, None).await
+    }
+
+    /// As [`App::start`]; `restored` is what the hub before was stopped for, to be told.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_after(config: Config, restored: Option<backups::Outcome>) -> anyhow::Result<Self> {
         let clock = Clock::new();
         let events = Events::new(clock.clone());
         let (sources, servers, watchers, background) = (Tasks::new(), Tasks::new(), Tasks::new(), Tasks::new());
@@ -191,7 +205,7 @@ impl App {
         let camera_store = cameras::Store::new(db.clone(), hub_key.clone());
         let directory = Directory::load(camera_store.clone(), cache.clone()).await;
         background.spawn_until_stop(directory.clone().follow());
-        let access = Access::new(&hub_key, clock.clone());
+        let access = Access::new(&hub_key, &Links::load(&state)?, clock.clone());
         let accounts = Accounts::start(&config.access, access.clone(), (db.clone(), cache.clone()), &background).await;
 
         let (hub, viewers) = watched(&clock, &events, &background);
@@ -225,7 +239,9 @@ impl App {
         let tellers = Tellers { config: &config, db: &db, jobs: &jobs, key: &hub_key, clock: &clock, tasks: &watchers };
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
         let (alarms, channels, mqtt) = tellers.start(&events, watched).await?;
+        let backups = Backups::new(config.backups, backed_up(&config, &db, &jobs, &recorder, &clock), restored);
         jobs.run(&watchers);
+        backups.run(&watchers);
         let doors = Doors { config: &config, state: &state, hub: &hub, directory: &directory, clock: &clock };
         let (ingest, thermometer) = doors.open(&temperatures, &events, &sources).await?;
 
@@ -243,9 +259,9 @@ impl App {
             root,
             certs,
             servers,
-            sources: sources.clone(),
-            watchers: watchers.clone(),
-            background: background.clone(),
+            sources,
+            watchers,
+            background,
         };
         background.spawn_until_stop(adoption::keep(db.clone(), recorder.clone()));
         let adoption = Adoption::new(db.clone(), hub_key, recorder.clone(), background.clone());
@@ -258,15 +274,14 @@ impl App {
             channels,
             mqtt,
             jobs,
+            backups,
             ingest,
             recorder,
             db,
         };
         shared.serve(&built, places, &addresses).await?;
         addresses.log();
-        let Shared { hub, servers, .. } = shared;
-        let Built { recorder, temperatures, db, .. } = built;
-        Ok(Self { addresses, sources, servers, watchers, background, hub, recorder, temperatures, db, _lock: lock })
+        Ok(Self { addresses, shared: Box::new(shared), built, _lock: lock })
     }
 
     /// Where it is reached.
@@ -276,33 +291,39 @@ impl App {
 
     /// Where readings come in, for programs that bring their own.
     pub fn temperatures(&self) -> &Temperatures {
-        &self.temperatures
+        &self.built.temperatures
+    }
+
+    /// Waits until somebody wants a backup restored, for which the hub must stop. Cancel safe.
+    pub async fn restore_wanted(&self) -> backups::Order {
+        self.built.backups.restore_wanted().await
     }
 
     /// Stops everything in order. `false` when something overran the grace period.
     pub async fn stop(self) -> bool {
+        let Self { shared, built, .. } = &self;
         let end = Instant::now() + GRACE;
         // A part that overruns must not take the time of those behind it, of which each has this left for it.
         let left = |behind: u64| (end - Duration::from_secs(behind)).saturating_duration_since(Instant::now());
         let mut overran = Vec::new();
-        if !self.sources.stop(left(10)).await {
+        if !shared.sources.stop(left(10)).await {
             overran.push("camera link");
         }
-        self.hub.close();
-        if !self.recorder.close(left(7)).await {
+        shared.hub.close();
+        if !built.recorder.close(left(7)).await {
             overran.push("recorder");
         }
-        if !self.servers.stop(left(5)).await {
+        if !shared.servers.stop(left(5)).await {
             overran.push("requests");
         }
         // Before the background, which carries the database's connections: these have last rows to write.
-        if !self.watchers.stop(left(4)).await {
+        if !shared.watchers.stop(left(4)).await {
             overran.push("alarms and jobs");
         }
-        if !self.background.stop(left(3)).await {
+        if !shared.background.stop(left(3)).await {
             overran.push("background work");
         }
-        if !self.db.close(left(0)).await {
+        if !built.db.close(left(0)).await {
             overran.push("database");
         }
         if !overran.is_empty() {

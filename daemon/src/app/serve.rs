@@ -14,6 +14,7 @@ use crate::{
     access::{self, Access, Accounts},
     adoption::Adoption,
     alarms::{self, Alarms, Channels},
+    backups::{self, Backups},
     cameras::{self, Directory},
     certs::{Alpn, Certs},
     clock::Clock,
@@ -77,6 +78,7 @@ pub(super) struct Built {
     pub(super) channels: Channels,
     pub(super) mqtt: Option<mqtt::Client>,
     pub(super) jobs: Jobs,
+    pub(super) backups: Backups,
     pub(super) ingest: Ingest,
     pub(super) recorder: Recorder,
     pub(super) adoption: Adoption,
@@ -166,6 +168,7 @@ impl Shared {
                 clock: self.clock.clone(),
             }),
             jobs: jobs::Service::new(built.jobs.clone()),
+            backups: backups::Service::new(built.backups.clone()),
             system: system::Service::new(system::Parts {
                 hub: self.hub.clone(),
                 directory: self.directory.clone(),

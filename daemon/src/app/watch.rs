@@ -42,7 +42,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, disk: Disk, t
     let (db, recorder, ingest) = (built.db.clone(), built.recorder.clone(), built.ingest.clone());
     let (certs, clock) = (shared.certs.clone(), shared.clock.clone());
     let (temperatures, alarms, relay) = (built.temperatures.clone(), built.alarms.clone(), relay.clone());
-    let cameras = shared.directory.clone();
+    let (cameras, backups) = (shared.directory.clone(), built.backups.clone());
     let Troubles { http, https, grpc, socket, .. } = troubles;
     let (http, https, grpc, socket) = (http.clone(), https.clone(), grpc.clone(), socket.clone());
     let mut parts: Vec<(&'static str, Ask)> = vec![
@@ -52,6 +52,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, disk: Disk, t
         ("temperatures", Box::new(move || temperatures.trouble())),
         ("alarms", Box::new(move || alarms.trouble())),
         ("cameras", Box::new(move || cameras.trouble())),
+        ("backups", Box::new(move || backups.trouble())),
         ("camera_link", Box::new(move || ingest.trouble())),
         ("http", Box::new(move || http.ask())),
         ("https", Box::new(move || https.ask())),

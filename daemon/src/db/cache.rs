@@ -21,6 +21,8 @@ use tokio::time::timeout;
 
 use crate::{files, repeats, secrets::HubKey};
 
+/// In the state folder.
+const FOLDER: &str = "cache";
 /// How long a change waits until it is on the disk: who is answered knows it remembered, unless the disk hangs.
 const PATIENCE: Duration = Duration::from_secs(2);
 
@@ -46,17 +48,23 @@ struct Written {
 impl Cache {
     /// The cache of a state folder. Nothing is touched yet.
     pub fn new(state: &Path, key: HubKey) -> Self {
-        Self(Arc::new(Inner {
-            folder: state.join("cache"),
-            key,
-            kept: AtomicU64::default(),
-            written: Mutex::default(),
-        }))
+        Self(Arc::new(Inner { folder: state.join(FOLDER), key, kept: AtomicU64::default(), written: Mutex::default() }))
     }
 
     /// Whether anything was ever kept here: the hub has worked with its database before.
     pub fn is_there(&self) -> bool {
         fs::read_dir(&self.0.folder).is_ok_and(|mut entries| entries.next().is_some())
+    }
+
+    /// Forgets everything in a state folder, for good.
+    ///
+    /// # Errors
+    /// When a file stays.
+    pub fn forget(state: &Path) -> io::Result<()> {
+        match fs::remove_dir_all(state.join(FOLDER)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => files::sync_folder(state),
+        }
     }
 
     /// Keeps what rows say now. What fails is logged. A disk that hangs is waited for only so long: it is written then,

@@ -121,10 +121,11 @@ impl Cause {
             Self::ReadOnly => {
                 format!("Use the primary server, or turn default_transaction_read_only off in {}", place.settings())
             }
-            Self::Incomplete => format!("Stop the hub and restore a backup of {}", place.data()),
-            Self::Damaged => {
-                format!("Check the disk (dmesg, SMART), then restore a backup of {}; {log} says more", place.data())
-            }
+            Self::Incomplete => format!("Restore a backup of {} (larderctl backup list)", place.data()),
+            Self::Damaged => format!(
+                "Check the disk (dmesg, SMART), then restore a backup of {} (larderctl backup list); {log} says more",
+                place.data()
+            ),
         }
     }
 }

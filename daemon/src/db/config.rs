@@ -16,7 +16,7 @@ pub struct Config {
     pub ca_file: Option<PathBuf>,
     /// Connections in the pool, 2 to 100.
     pub max_connections: usize,
-    /// The folder that holds `initdb` and `postgres`. Absent: the newest below `/usr/lib/postgresql`.
+    /// The folder that holds `initdb`, `postgres` and `pg_dump`. Absent: the newest below `/usr/lib/postgresql`.
     pub bin_dir: Option<PathBuf>,
 }
 

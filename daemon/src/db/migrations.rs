@@ -43,6 +43,12 @@ pub enum MigrateError {
     Lock(#[from] tokio_postgres::Error),
 }
 
+/// The number of the newest migration that this program knows.
+pub(super) fn newest() -> u32 {
+    let number = |name: &str| name.strip_prefix('V')?.split_once("__")?.0.parse().ok();
+    FILES.iter().filter_map(|(name, _)| number(name)).max().unwrap_or_default()
+}
+
 impl From<refinery::Error> for MigrateError {
     fn from(error: refinery::Error) -> Self {
         match error.kind() {

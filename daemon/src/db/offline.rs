@@ -1,5 +1,5 @@
-//! What is done with the database while no hub runs: `larderd migrate` and `larderd take-over`, without a runtime of their
-//! caller's.
+//! What is done with the database while no hub runs: `larderd migrate`, `take-over` and `restore`, without a runtime of
+//! their caller's.
 
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -42,35 +42,36 @@ pub fn take_over_and_end(config: &Config, state: &Path, really: bool) -> Result<
 }
 
 /// A connection, and how to make more.
-struct Held {
-    client: Client,
-    server: tokio_postgres::Config,
+pub(super) struct Held {
+    pub(super) client: Client,
+    pub(super) server: tokio_postgres::Config,
     tls: MakeRustlsConnect,
 }
 
-fn unfit(error: impl Into<Unfit>) -> StartError {
+pub(super) fn unfit(error: impl Into<Unfit>) -> StartError {
     StartError::Unfit(Arc::new(error.into()))
 }
 
 /// Starts the hub's own cluster or reaches a server, does something, and ends.
-fn briefly<T>(
+pub(super) fn briefly<T, E: From<StartError>>(
     config: &Config,
     state: &Path,
-    work: impl FnOnce(&Runtime, Held, &Identity) -> Result<T, StartError>,
-) -> Result<T, StartError> {
+    work: impl FnOnce(&Runtime, Held, &Identity) -> Result<T, E>,
+) -> Result<T, E> {
     let hub = Identity::load_or_create(state).map_err(StartError::Identity)?;
     // The hub's own cluster is a child process that is waited for.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(StartError::Runtime)?;
     let tasks = Tasks::new();
     // Within the runtime, which runs the cluster's task.
     let (server, cluster) = runtime.block_on(async { server(config, state, &tasks) })?;
-    let done = tls(config).and_then(|tls| {
+    let held = tls(config).and_then(|tls| {
         if let Some(cluster) = &cluster {
             runtime.block_on(cluster.started()).map_err(StartError::Cluster)?;
         }
         let client = runtime.block_on(first_answer(&server, &tls, &tasks)).map_err(unfit)?;
-        work(&runtime, Held { client, server, tls }, &hub)
+        Ok(Held { client, server, tls })
     });
+    let done = held.map_err(E::from).and_then(|held| work(&runtime, held, &hub));
     runtime.block_on(async {
         tasks.stop(GRACE).await;
         if let Some(cluster) = cluster {

@@ -113,7 +113,8 @@ pub(super) async fn expect_ours(client: &Client, hub: Uuid) -> Result<(), Unfit>
     }
 }
 
-async fn lock(client: &Client) -> Result<(), Unfit> {
+/// Locks it, whosever it is.
+pub(super) async fn lock(client: &Client) -> Result<(), Unfit> {
     let end = tokio::time::Instant::now() + LOCK_WAIT;
     while !client.query_one(LOCKING, &[&LOCK]).await?.try_get::<_, bool>(0)? {
         if tokio::time::Instant::now() >= end {

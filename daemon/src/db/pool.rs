@@ -26,6 +26,7 @@ use super::{
     keeper::Keeper,
     owner::{Owned, Unfit},
     probe,
+    tools::Tools,
 };
 use crate::{
     events::Events,
@@ -53,6 +54,7 @@ pub struct Db {
     health: Health,
     cluster: Option<Arc<Cluster>>,
     hub: Identity,
+    tools: Arc<Tools>,
 }
 
 /// What happened to the database.
@@ -292,6 +294,7 @@ impl Db {
         server.keepalives_idle(Duration::from_secs(30)).tcp_user_timeout(Duration::from_secs(10));
         let recycling = ManagerConfig { recycling_method: RecyclingMethod::Fast };
         let told = Told::new();
+        let tools = Arc::new(Tools::new(config, &server));
         let tls = tls(config)?;
         let connections = Connections { tls: tls.clone(), told: told.clone(), tasks: tasks.clone() };
         let manager = Manager::from_connect(server.clone(), connections, recycling);
@@ -315,7 +318,7 @@ impl Db {
         let keeper =
             Keeper { config: server, cluster: cluster.clone(), tls, hub: hub.clone(), told: told.clone(), events };
         tasks.spawn_until_stop(keeper.run());
-        Ok(Self { pool, told, health, cluster, hub })
+        Ok(Self { pool, told, health, cluster, hub, tools })
     }
 
     /// Waits until the database is this hub's, or it is clear that it will not be soon: a server elsewhere that does not
@@ -352,6 +355,11 @@ impl Db {
     /// The hub whose database it is to be.
     pub fn hub(&self) -> &Identity {
         &self.hub
+    }
+
+    /// How it is dumped.
+    pub fn tools(&self) -> &Tools {
+        &self.tools
     }
 
     /// When a hub wrote to the database last before this one began, by its clock; absent while that is not known.

@@ -143,6 +143,16 @@ pub(super) fn is_foreign(trouble: &Trouble) -> bool {
     [OTHER_HUB, OTHER_DATABASE].contains(&trouble.reason)
 }
 
+/// The hub that a folder is marked for; `None` when there is no marker, or it names none.
+///
+/// # Errors
+/// When the marker can't be read.
+pub(super) fn owner(root: &Path) -> Result<Option<Uuid>, Trouble> {
+    let place = root.join(MARKER);
+    let found: Option<Marker> = read(&place).map_err(|error| unreadable(&place, &error))?;
+    Ok(found.and_then(|found| found.hub))
+}
+
 fn expect_owner(root: &Path, found: Marker, owner: Owner) -> Result<(), Trouble> {
     let root = root.display();
     match found {

@@ -203,6 +203,15 @@ pub struct Status {
     pub tasks: usize,
 }
 
+/// Room of the recordings' file system.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Room {
+    /// What may still be taken.
+    pub free_bytes: u64,
+    /// What stays free.
+    pub floor_bytes: u64,
+}
+
 /// The handle; clones share the recorder.
 #[derive(Clone)]
 pub struct Recorder(Arc<Inner>);
@@ -464,6 +473,18 @@ impl Recorder {
         .await
     }
 
+    /// The room for other files of the hub below the recordings folder, whose marker is read back first.
+    ///
+    /// # Errors
+    /// Why nothing may be written there.
+    pub async fn room(&self) -> Result<Room, Trouble> {
+        let shared = &self.0.shared;
+        shared.check_folder().await?;
+        let unreadable = |error| Trouble::new("unreadable", format!("{}: {error}", shared.root.display()));
+        let space = shared.space().await.map_err(unreadable)?;
+        Ok(Room { free_bytes: space.free_bytes, floor_bytes: shared.floor_bytes })
+    }
+
     /// Whether a camera's pictures are to be recorded now.
     pub fn is_wanted(&self, camera: CameraId) -> bool {
         self.cameras().tasks.get(&camera).is_some_and(|handle| handle.wish.borrow().records())
@@ -546,6 +567,18 @@ pub fn take_over(root: &Path, hub: Uuid, database: Uuid) -> Result<bool, String>
         Ok(_) => Ok(true),
         Err(trouble) if trouble.reason == "marker_missing" => Ok(false),
         Err(trouble) => Err(trouble.detail),
+    }
+}
+
+/// Marks a recordings folder as that of a database that was restored, when it is this hub's, or whosever it is when
+/// `take_over` says so. Nothing is done where there is no such folder.
+///
+/// # Errors
+/// In a sentence, why the marker can't be read or written.
+pub fn restored(root: &Path, hub: Uuid, database: Uuid, take_over: bool) -> Result<(), String> {
+    match marker::owner(root).map_err(|trouble| trouble.detail)? {
+        Some(owner) if take_over || owner == hub => self::take_over(root, hub, database).map(drop),
+        _ => Ok(()),
     }
 }
 

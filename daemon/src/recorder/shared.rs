@@ -57,6 +57,8 @@ pub(super) struct Shared {
     pub(super) room_made: Notify,
     /// Holds deletion and the sweep apart: neither may judge what the other is changing.
     pub(super) upkeep: tokio::sync::Mutex<()>,
+    /// Held while the marker is looked at: two that find none would make two.
+    marking: Arc<Mutex<()>>,
     pub(super) pins: Pins,
     /// What was deleted without rows, and could not be written into its run's file yet.
     unnoted: Mutex<Gone>,
@@ -124,6 +126,7 @@ impl Shared {
             sweep: Notify::new(),
             room_made: Notify::new(),
             upkeep: tokio::sync::Mutex::default(),
+            marking: Arc::default(),
             pins: Pins::default(),
             unnoted: Mutex::default(),
             trouble: watch::Sender::new(trouble),
@@ -359,8 +362,10 @@ impl Shared {
     /// Why nothing may be recorded there.
     pub(super) async fn check_folder(&self) -> Result<Marker, Trouble> {
         let (root, state, owner) = (self.root.clone(), self.state_folder.clone(), self.owner());
-        let troubled = self.trouble().is_some();
+        let (troubled, marking) = (self.trouble().is_some(), Arc::clone(&self.marking));
         let checked = blocking(move || {
+            // By the thread, which goes on when nobody waits for it any more.
+            let _one = marking.lock().unwrap_or_else(PoisonError::into_inner);
             let marker = marker::check(&root, &state, owner)?;
             // A folder that could not be synced must be again before anything is recorded.
             if troubled {

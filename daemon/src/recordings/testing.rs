@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use super::{EndReason, Fragment, FragmentIndex, Run, RunId, Segment, Store};
 use crate::{
-    access::Access,
+    access::{Access, Links},
     cameras::{self, Directory},
     clock::Clock,
     db::{Cache, Config, Db},
@@ -73,7 +73,7 @@ impl Bench {
     }
 
     pub(crate) fn access(&self) -> Access {
-        Access::new(&HubKey::load_or_create(self.root()).expect("a key"), Clock::new())
+        Access::new(&HubKey::load_or_create(self.root()).expect("a key"), &Links::default(), Clock::new())
     }
 
     pub(crate) fn root(&self) -> &Path {

@@ -10,6 +10,7 @@ use larder_proto::pb::{
     self,
     access_service_server::{AccessService, AccessServiceServer},
     alarm_service_server::{AlarmService, AlarmServiceServer},
+    backup_service_server::{BackupService, BackupServiceServer},
     camera_service_server::{CameraService, CameraServiceServer},
     job_service_server::{JobService, JobServiceServer},
     recording_service_server::{RecordingService, RecordingServiceServer},
@@ -38,12 +39,13 @@ const SIGN_IN_BYTES: usize = 8 * 1024;
 /// What is served.
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "each is the service of its name")]
-pub struct Services<C, R, T, L, J, S, A, V> {
+pub struct Services<C, R, T, L, J, B, S, A, V> {
     pub cameras: C,
     pub recordings: R,
     pub temperatures: T,
     pub alarms: L,
     pub jobs: J,
+    pub backups: B,
     pub system: S,
     pub access: A,
     pub viewers: V,
@@ -55,8 +57,8 @@ pub struct Services<C, R, T, L, J, S, A, V> {
 ///
 /// # Errors
 /// When the descriptors that were compiled in can't be read.
-pub async fn router<C, R, T, L, J, S, A, V>(
-    services: Services<C, R, T, L, J, S, A, V>,
+pub async fn router<C, R, T, L, J, B, S, A, V>(
+    services: Services<C, R, T, L, J, B, S, A, V>,
     config: &Config,
     access: Access,
     tasks: &Tasks,
@@ -67,6 +69,7 @@ where
     T: TemperatureService,
     L: AlarmService,
     J: JobService,
+    B: BackupService,
     S: SystemService,
     A: AccessService,
     V: ViewerService,
@@ -77,6 +80,7 @@ where
     health.set_serving::<TemperatureServiceServer<T>>().await;
     health.set_serving::<AlarmServiceServer<L>>().await;
     health.set_serving::<JobServiceServer<J>>().await;
+    health.set_serving::<BackupServiceServer<B>>().await;
     health.set_serving::<SystemServiceServer<S>>().await;
     health.set_serving::<AccessServiceServer<A>>().await;
     health.set_serving::<ViewerServiceServer<V>>().await;
@@ -101,6 +105,7 @@ where
         .add_service(temperatures)
         .add_service(AlarmServiceServer::new(services.alarms).max_decoding_message_size(REQUEST_BYTES))
         .add_service(JobServiceServer::new(services.jobs).max_decoding_message_size(REQUEST_BYTES))
+        .add_service(BackupServiceServer::new(services.backups).max_decoding_message_size(REQUEST_BYTES))
         .add_service(SystemServiceServer::new(services.system).max_decoding_message_size(REQUEST_BYTES))
         .add_service(ViewerServiceServer::new(services.viewers).max_decoding_message_size(REQUEST_BYTES))
         .add_service(AccessServiceServer::new(services.access).max_decoding_message_size(SIGN_IN_BYTES));

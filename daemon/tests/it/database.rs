@@ -16,7 +16,10 @@ use larder_daemon::{
 };
 use larder_proto::pb;
 
-use crate::support::{Hub, postgres_programs, state_config, until};
+use crate::{
+    backups::{add, back_up, cameras, done, opens, token},
+    support::{Home, Hub, postgres_programs, state_config, until},
+};
 
 /// A server on TCP that takes TLS connections alone. PostgreSQL refuses root, so root runs it as `postgres`.
 struct Server {
@@ -83,6 +86,15 @@ impl Server {
         command
     }
 
+    /// As its superuser.
+    fn execute(&self, sql: &str) {
+        let mut psql = Command::new(postgres_programs().join("psql"));
+        psql.args(["--no-psqlrc", "--quiet", "--command", sql, "host=localhost user=larder dbname=postgres"]);
+        psql.env("PGPORT", self.port.to_string()).env("PGPASSWORD", "hunter22").env("PGSSLMODE", "require");
+        let done = psql.output().unwrap();
+        assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
+    }
+
     fn setting(&self) -> String {
         format!("database.url=postgresql://larder:hunter22@localhost:{}/postgres?sslmode=require", self.port)
     }
@@ -123,4 +135,24 @@ async fn a_server_elsewhere_is_used_over_tls_and_one_with_another_authority_is_n
     let config = state_config(state.path(), &[server.setting()]);
     let refused = tokio::time::timeout(Duration::from_secs(8), App::start(config)).await;
     assert!(!matches!(refused, Ok(Ok(_))), "it must not connect");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_server_elsewhere_is_backed_up_and_restored_by_one_who_owns_the_database_alone() {
+    let server = Server::start().await;
+    server.execute("CREATE ROLE fridge LOGIN PASSWORD 'an apple'");
+    server.execute("CREATE DATABASE fridge OWNER fridge");
+    let port = server.port;
+    let url = format!("database.url=postgresql://fridge:an%20apple@localhost:{port}/fridge?sslmode=require");
+    let home = Home::new(&[&url, &server.authority()]);
+    let daemon = home.start();
+    let clients = home.clients().await;
+    add(&clients, "fridge").await;
+    let name = back_up(home.state()).await;
+    add(&clients, "cellar").await;
+    let secret = token(&clients, "tv").await;
+    done(home.state(), &["backup", "restore", &name, "--yes"]).await;
+    assert_eq!(cameras(&home.clients().await).await, ["fridge"]);
+    assert!(!opens(home.http(), &secret).await);
+    daemon.stop().await;
 }

@@ -71,6 +71,9 @@ const RULES: &[(&str, &[&str])] = &[
     // A pass is its caller's.
     ("viewers", &[CALLER]),
     ("viewers/service", &["cameras"]),
+    // Beside the recordings, and only there where these may be written.
+    ("backups", &["db", "recorder"]),
+    ("backups/service", &[CALLER, "jobs"]),
     // What does them is the database's.
     ("jobs", &["db"]),
     ("jobs/service", &[CALLER]),

@@ -11,6 +11,7 @@
 mod abuse;
 mod adoption;
 mod alarms;
+mod backups;
 mod boards;
 mod camera;
 mod channels;

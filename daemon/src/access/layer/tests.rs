@@ -13,7 +13,7 @@ use tower::ServiceExt as _;
 use super::*;
 use crate::{
     access::{
-        Caller, Grant, PeerCredentials, Permission, Role, Secure,
+        Caller, Grant, Links, PeerCredentials, Permission, Role, Secure,
         directory::{Identity, Kind, Loaded},
         policy,
         secret::{self, Secret},
@@ -34,7 +34,7 @@ struct Gate {
 /// A gate that knows an operator's token and a viewer's session.
 fn gate() -> Gate {
     let state = tempfile::tempdir().unwrap();
-    let access = Access::new(&HubKey::load_or_create(state.path()).unwrap(), Clock::new());
+    let access = Access::new(&HubKey::load_or_create(state.path()).unwrap(), &Links::default(), Clock::new());
     let (token, session) = (Secret::new(secret::Kind::Token).unwrap(), Secret::new(secret::Kind::Session).unwrap());
     let identity = |secret: &Secret, kind, role| Identity {
         hash: secret.hash(),
@@ -231,7 +231,7 @@ async fn a_stale_cookie_does_not_stand_in_the_way_of_signing_in() {
 async fn before_the_rows_were_read_a_secret_is_neither_right_nor_wrong() {
     let Gate { access: _, token, session } = gate();
     let state = tempfile::tempdir().unwrap();
-    let access = Access::new(&HubKey::load_or_create(state.path()).unwrap(), Clock::new());
+    let access = Access::new(&HubKey::load_or_create(state.path()).unwrap(), &Links::default(), Clock::new());
     let gate = Gate { access, token, session };
     assert_eq!(gate.status(Request::get(LIVE).header("authorization", bearer(&gate.token))).await, 503);
     assert_eq!(gate.status(Request::get(LIVE)).await, 401);

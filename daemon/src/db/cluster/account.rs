@@ -28,6 +28,11 @@ impl Account {
         Ok(Self { name, other: None })
     }
 
+    /// Ours, which needs no name here.
+    pub(super) fn ours() -> Self {
+        Self { name: String::new(), other: None }
+    }
+
     /// Gives a file or folder to this account.
     pub(super) fn own(&self, path: &Path) -> io::Result<()> {
         let Some((uid, gid)) = self.other else { return Ok(()) };

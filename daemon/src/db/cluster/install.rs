@@ -42,16 +42,8 @@ pub(super) fn find_bin(bin_dir: Option<&Path>, data: &Path) -> Result<PathBuf, E
     if let Some(bin) = bin_dir {
         return if bin.join("postgres").exists() { Ok(bin.to_owned()) } else { Err(Error::NotInstalled) };
     }
-    let mut found = Vec::new();
-    for entry in fs::read_dir(VERSIONS).into_iter().flatten().flatten() {
-        let bin = entry.path().join("bin");
-        if let Some(version) = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok())
-            && bin.join("initdb").exists()
-        {
-            found.push((version, bin));
-        }
-    }
-    found.sort();
+    let mut found = versions();
+    found.retain(|(_, bin)| bin.join("initdb").exists());
     let is_there = matches!(made::found(data), Found::Whole | Found::Unconfigured);
     let made_by = fs::read_to_string(data.join("PG_VERSION")).ok().filter(|_| is_there);
     let Some(made_by) = made_by else {
@@ -64,6 +56,15 @@ pub(super) fn find_bin(bin_dir: Option<&Path>, data: &Path) -> Result<PathBuf, E
         made_by,
         found: found.iter().map(|(version, _)| version.to_string()).collect::<Vec<_>>().join(", "),
     })
+}
+
+/// Debian's versions, the newest last, each with the folder of its programs.
+pub(super) fn versions() -> Vec<(u32, PathBuf)> {
+    let entries = fs::read_dir(VERSIONS).into_iter().flatten().flatten();
+    let version = |entry: fs::DirEntry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path().join("bin")));
+    let mut found: Vec<_> = entries.filter_map(version).collect();
+    found.sort();
+    found
 }
 
 /// Makes the folders, checks that the account can enter them, and makes the cluster when there is none.

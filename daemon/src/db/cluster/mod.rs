@@ -14,7 +14,10 @@ use std::{
 };
 
 use thiserror::Error;
-use tokio::sync::{Mutex, watch};
+use tokio::{
+    process::Command,
+    sync::{Mutex, watch},
+};
 
 use super::cause::Place as Files;
 use crate::{outcome::chain, repeats, tasks::Tasks};
@@ -178,6 +181,16 @@ impl Cluster {
             None => true,
         }
     }
+}
+
+/// Folders of PostgreSQL's programs where Debian keeps them.
+pub(super) fn program_folders() -> impl Iterator<Item = PathBuf> {
+    install::versions().into_iter().map(|(_, bin)| bin)
+}
+
+/// A program of PostgreSQL that runs as we do, without input, and gets `signal` when the hub is killed.
+pub(super) fn bound_to_us(signal: &str, program: &Path) -> Command {
+    Account::ours().command(signal, program)
 }
 
 /// What a cluster's layout is found by.

@@ -141,6 +141,9 @@ pub const METRICS: &[Metric] = &[
     counter("larder_database_reconnects_total", &[], "times the database came back"),
     gauge("larder_database_connections", &["state"], "connections of the pool, in use and idle"),
     gauge("larder_database_waiting", &[], "calls that wait for a connection of the pool"),
+    // Backups.
+    gauge("larder_backup_newest_timestamp_seconds", &[], "when the newest backup of the database was begun"),
+    counter("larder_backup_failures_total", &[], "backups of the database that failed"),
     // Viewers and callers.
     gauge("larder_live_viewers", &["protocol"], "live viewers that are connected"),
     counter("larder_live_frames_sent_total", &["protocol"], "frames sent to live viewers"),

@@ -47,7 +47,7 @@ fn whole(ready: bool) -> Router {
         authority: Some("-----BEGIN CERTIFICATE-----\n".to_owned()),
         relay: 7443,
     };
-    router(parts, access::layer(Access::new(&key, clock)))
+    router(parts, access::layer(Access::new(&key, &access::Links::default(), clock)))
 }
 
 fn request(path: &str) -> http::request::Builder {

@@ -21,6 +21,22 @@ async fn a_disk_that_goes_away_during_a_sweep_costs_no_rows() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn many_who_look_at_a_new_folder_at_once_make_one_marker() {
+    let bed = Bed::start().await;
+    eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;
+    for _ in 0..20 {
+        let upkeep = bed.recorder.0.shared.upkeep.lock().await;
+        std::fs::remove_dir_all(bed.root()).unwrap();
+        std::fs::remove_file(bed.state.path().join("recordings.id")).unwrap();
+        let looks = (0..16).map(|_| bed.recorder.room());
+        let looked = futures_util::future::join_all(looks).await;
+        assert!(looked.iter().all(Result::is_ok), "{looked:?}");
+        drop(upkeep);
+    }
+    bed.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_camera_that_cannot_be_swept_keeps_no_other_from_it() {
     let bed = Bed::start().await;
     let other = bed.bench.camera("larder").await;

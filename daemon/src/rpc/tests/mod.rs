@@ -46,7 +46,7 @@ impl Bench {
         let (tasks, clock) = (Tasks::new(), Clock::new());
         let db = Db::start(&db::Config::default(), folder.path(), Events::new(clock.clone()), &tasks).await.unwrap();
         let key = HubKey::load_or_create(folder.path()).unwrap();
-        let access = Access::new(&key, clock);
+        let access = Access::new(&key, &access::Links::default(), clock);
         let kept = (db.clone(), Cache::new(folder.path(), key));
         let accounts = Accounts::start(&access::Config::default(), access.clone(), kept, &tasks).await;
         let service = Service::new(accounts, || vec!["http://localhost:8080".to_owned()]);

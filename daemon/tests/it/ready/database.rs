@@ -19,7 +19,7 @@ async fn a_table_that_is_gone_is_missed_until_it_is_there_again() {
     let client = session(&home).await.unwrap();
     client.batch_execute("DROP TABLE pins").await.unwrap();
     let data = home.state().join("postgres/data");
-    not_ready(&home, "database", "incomplete", &format!("restore a backup of {}", data.display())).await;
+    not_ready(&home, "database", "incomplete", &format!("Restore a backup of {}", data.display())).await;
 
     let schema =
         fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations/0002_recordings.sql")).unwrap();

@@ -32,7 +32,7 @@ pub(crate) struct Home {
 impl Home {
     /// With settings as `--set` takes them.
     pub(crate) fn new(settings: &[&str]) -> Self {
-        let mut all = vec!["recordings.free_mib=16".to_owned()];
+        let mut all = vec!["recordings.free_mib=16".to_owned(), "backups.keep=0".to_owned()];
         all.extend(settings.iter().map(|setting| (*setting).to_owned()));
         Self {
             state: state_folder(settings),

@@ -15,9 +15,10 @@ use larder_daemon::{
 use larder_proto::{
     pb::{
         self, access_service_client::AccessServiceClient, alarm_service_client::AlarmServiceClient,
-        camera_service_client::CameraServiceClient, job_service_client::JobServiceClient,
-        recording_service_client::RecordingServiceClient, system_service_client::SystemServiceClient,
-        temperature_service_client::TemperatureServiceClient, viewer_service_client::ViewerServiceClient,
+        backup_service_client::BackupServiceClient, camera_service_client::CameraServiceClient,
+        job_service_client::JobServiceClient, recording_service_client::RecordingServiceClient,
+        system_service_client::SystemServiceClient, temperature_service_client::TemperatureServiceClient,
+        viewer_service_client::ViewerServiceClient,
     },
     wire::CameraId,
 };
@@ -43,6 +44,7 @@ pub(crate) struct Clients {
     pub(crate) temperatures: TemperatureServiceClient<Channel>,
     pub(crate) alarms: AlarmServiceClient<Channel>,
     pub(crate) jobs: JobServiceClient<Channel>,
+    pub(crate) backups: BackupServiceClient<Channel>,
     pub(crate) system: SystemServiceClient<Channel>,
     pub(crate) access: AccessServiceClient<Channel>,
     pub(crate) viewers: ViewerServiceClient<Channel>,
@@ -146,6 +148,7 @@ impl Clients {
             temperatures: TemperatureServiceClient::new(channel.clone()),
             alarms: AlarmServiceClient::new(channel.clone()),
             jobs: JobServiceClient::new(channel.clone()),
+            backups: BackupServiceClient::new(channel.clone()),
             system: SystemServiceClient::new(channel.clone()),
             access: AccessServiceClient::new(channel.clone()),
             viewers: ViewerServiceClient::new(channel),
@@ -200,6 +203,7 @@ pub(crate) fn state_config(state: &Path, settings: &[String]) -> Config {
     .collect();
     // The machine may be nearly full; the floor has tests of its own.
     all.push("recordings.free_mib=16".to_owned());
+    all.push("backups.keep=0".to_owned());
     all.extend_from_slice(settings);
     let mut config = Config::load(None, &all).unwrap();
     config.state = Some(state.to_owned());

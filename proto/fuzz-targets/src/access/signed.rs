@@ -22,7 +22,7 @@ fn signer(key_byte: u8) -> Signer {
         .and_then(|()| fs::set_permissions(&file, fs::Permissions::from_mode(0o600)))
         .map(|()| HubKey::load_or_create(&state));
     fs::remove_dir_all(&state).expect("the temporary folder can be removed");
-    Signer::new(&key.expect("a temporary folder can be written").expect("a key that was just written"))
+    Signer::new(&key.expect("a temporary folder can be written").expect("a key that was just written"), "play grant")
 }
 
 /// A grant is what was signed, as long as it lasts; one character changed, and it is none.
