@@ -22,7 +22,7 @@ use super::{
     wish::Wanted,
 };
 use crate::{
-    clock::{self, Trust},
+    clock::Trust,
     db::Change,
     outcome::chain,
     repeats,
@@ -185,9 +185,7 @@ impl Upkeep {
 
     async fn limits(&self, trust: &mut Trust) -> Result<(), retention::DeleteError> {
         let shared = &self.shared;
-        let newest = shared.store.newest(None).await?;
-        let synchronised = blocking(clock::synchronised).await;
-        let trusted = trust.look(shared.clock.epoch(), shared.clock.now(), newest, synchronised);
+        let trusted = trust.look(&shared.clock);
         let wanted = self.wanted.borrow().clone();
         let deleted = retention::limits(shared, &wanted, &shared.clock, trusted).await?;
         if deleted.segments > 0 {

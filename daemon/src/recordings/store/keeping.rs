@@ -210,18 +210,6 @@ impl Store {
         let row = client.query_one(&statement, &[&super::uuid_of(camera)]).await?;
         Ok(super::unsigned(row.try_get(0)?))
     }
-
-    /// Start of a camera's newest segment: a clock that reads less than that is not to be believed.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn newest(&self, camera: Option<CameraId>) -> Result<Option<jiff::Timestamp>, Error> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached("SELECT max(started_at) FROM segments WHERE $1::uuid IS NULL OR camera_id = $1")
-            .await?;
-        Ok(client.query_one(&statement, &[&super::uuid_of(camera)]).await?.try_get(0)?)
-    }
 }
 
 /// Runs are locked first and in order, so that two removals in one run see each other.
