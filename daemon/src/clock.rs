@@ -13,8 +13,8 @@ use std::{
 };
 
 use jiff::Timestamp;
-use tokio::{sync::watch, time::Instant};
 pub use machine::{BootMoment, Machine};
+use tokio::{sync::watch, time::Instant};
 pub use trust::Trust;
 
 use crate::parts::Trouble;
@@ -194,7 +194,8 @@ impl Anchors {
             if self.past.len() == MOST_PAST {
                 self.past.pop_front();
             }
-            self.past.push_back(std::mem::replace(&mut self.now, Anchor { epoch, monotonic: now, wall_us, slew_ppm: 0 }));
+            self.past
+                .push_back(std::mem::replace(&mut self.now, Anchor { epoch, monotonic: now, wall_us, slew_ppm: 0 }));
             return Some(difference / 1000);
         }
         // By its rate, never by a jump: that would give times before ones that were given already.

@@ -22,6 +22,7 @@ const FILES: &[(&str, &str)] = &[
     ("V7__jobs", include_str!("../../migrations/0007_jobs.sql")),
     ("V8__hub", include_str!("../../migrations/0008_hub.sql")),
     ("V9__database_probe", include_str!("../../migrations/0009_database_probe.sql")),
+    ("V12__dated", include_str!("../../migrations/0012_dated.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

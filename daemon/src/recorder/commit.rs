@@ -218,7 +218,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{clock::from_us, recorder::made, recordings::RunId};
+    use crate::{
+        clock::from_us,
+        recorder::made,
+        recordings::{Dated, RunId},
+    };
 
     fn init() -> Init {
         Init { bytes: made::init().into(), size: (640, 480), codec: "avc1.42C01E".into() }
@@ -235,6 +239,7 @@ mod tests {
             end_reason: None,
             size: (640, 480),
             codec: "avc1.42C01E".into(),
+            dated: Dated::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod camera;
 mod collect;
 mod commit;
 mod config;
+mod dating;
 mod disk;
 #[cfg(test)]
 mod ebml;
@@ -24,6 +25,7 @@ mod made;
 mod marker;
 mod matroska;
 mod mp4;
+mod order;
 mod ordinals;
 mod others;
 mod pace;
@@ -73,7 +75,7 @@ use crate::{
     hub::Hub,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Elsewhere, Pin, Store},
+    recordings::{Commands, Elsewhere, Future, Pin, Store},
     tasks::Tasks,
 };
 use behind::Look;
@@ -454,8 +456,15 @@ impl Recorder {
         let full = || shared.lack().map(|lack| lack.trouble(&shared.root, &shared.taken()));
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
+        let future = || future_trouble(&shared.future());
         Status {
-            trouble: shared.trouble().or_else(full).or_else(encoder).or_else(|| self.behind()).or_else(elsewhere),
+            trouble: shared
+                .trouble()
+                .or_else(full)
+                .or_else(encoder)
+                .or_else(|| self.behind())
+                .or_else(elsewhere)
+                .or_else(future),
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
@@ -531,6 +540,21 @@ fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
         folders.join(", ")
     );
     Trouble::warning("elsewhere", detail)
+}
+
+/// What a wrong clock dated ahead stays until its date has passed, unless somebody deletes it.
+fn future_trouble(future: &[Future]) -> Option<Trouble> {
+    let named = future.iter().map(|Future { camera, segments, from, to }| {
+        format!("{segments} recorded files of {camera:?} are dated ahead, from {from:.0} to {to:.0}")
+    });
+    let named: Vec<_> = named.collect();
+    let Future { camera, from, to, .. } = future.first()?;
+    let detail = format!(
+        "{}: the clock was wrong when they were made, and they become no older until then; delete them, if they are not \
+         wanted (larderctl recording delete {camera} --from {from:.0} --to {to:.0})",
+        named.join(", ")
+    );
+    Some(Trouble::warning("dated_ahead", detail))
 }
 
 #[tonic::async_trait]

@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::{
     commit::{INIT_FILE, SEGMENT_SUFFIX, remove_run},
+    dating,
     disk::{DiskError, sync_folder},
     fragments::{Part, Piece, Splitter},
     mp4::Mp4Error,
@@ -30,8 +31,10 @@ const BROKEN: &str = "broken";
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) ordinals: Ordinals,
-    /// When the newest run ended, and why.
+    /// When the newest run ended whose date is known, and why.
     pub(super) last_end: Option<(Timestamp, EndReason)>,
+    /// Whether there is a run that may be dated anew.
+    pub(super) is_undated: bool,
 }
 
 /// A run's folder.
@@ -45,7 +48,7 @@ pub(super) struct RunOnDisk {
 
 /// Reads a camera's folder, ends the runs that were left open, for this reason, and finds the counts of the next run.
 pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskError> {
-    let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, last_end: None };
+    let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, ..Known::default() };
     let mut runs = runs(folder, true)?;
     for on_disk in &mut runs {
         if on_disk.run.ended_at.is_none()
@@ -56,9 +59,12 @@ pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskErro
         }
     }
     runs.retain(|on_disk| on_disk.folder.exists());
+    // Behind one whose date is not known, nobody knows since when nothing is recorded.
+    let dated = runs.iter().rev().find(|on_disk| on_disk.run.dated.is_known);
+    known.is_undated = runs.iter().any(|on_disk| dating::is_datable(on_disk.run.dated));
+    known.last_end = dated.and_then(|on_disk| on_disk.run.ended_at.zip(on_disk.run.end_reason));
     if let Some(newest) = runs.iter().max_by_key(|on_disk| on_disk.run.ordinal) {
         let run = &newest.run;
-        known.last_end = run.ended_at.zip(run.end_reason);
         let count = count(newest)?;
         known.ordinals = known
             .ordinals
@@ -156,7 +162,7 @@ pub(super) fn end(on_disk: &mut RunOnDisk, reason: EndReason) -> Result<(), Disk
     run_file::keep(&on_disk.folder, &on_disk.run)
 }
 
-/// A run's segment files and their starts, in order.
+/// A run's segment files and the starts that they are named by, in order.
 pub(super) fn segment_files(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, DiskError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(DiskError::folder(folder))? {
@@ -174,7 +180,7 @@ pub(super) fn segment_files(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, 
 /// Fragments of a run up to its newest, also those that were deleted before it.
 fn count(on_disk: &RunOnDisk) -> Result<u32, DiskError> {
     // A full disk leaves a file without a whole fragment behind: it does not count, and those before it do.
-    for (start, _) in segment_files(&on_disk.folder)?.into_iter().rev() {
+    for (start, _) in dating::segment_files(on_disk)?.into_iter().rev() {
         if let Some(newest) = segments(on_disk, Some(start), false)?.last() {
             let before = u32::try_from(newest.first_sequence - on_disk.run.first_sequence).unwrap_or_default();
             return Ok(before + u32::try_from(newest.fragments.len()).unwrap_or(u32::MAX));
@@ -186,7 +192,7 @@ fn count(on_disk: &RunOnDisk) -> Result<u32, DiskError> {
 /// Reads a run's segments from `from` on, all closed. With `repair`, what follows the last whole fragment is cut off,
 /// and files without one are put aside; without, files are not touched and such are left out.
 pub(super) fn segments(on_disk: &RunOnDisk, from: Option<Timestamp>, repair: bool) -> Result<Vec<Segment>, DiskError> {
-    let files: Vec<_> = segment_files(&on_disk.folder)?
+    let files: Vec<_> = dating::segment_files(on_disk)?
         .into_iter()
         .filter(|(start, _)| from.is_none_or(|from| *start >= from))
         .collect();
@@ -340,7 +346,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         recorder::{commit::Writer, fragments::Init, made},
-        recordings::RunId,
+        recordings::{Dated, RunId},
     };
 
     /// A run of `count` fragments of two seconds that nobody ended.
@@ -359,6 +365,7 @@ pub(super) mod tests {
             end_reason: None,
             size: (640, 480),
             codec: "avc1.42C01E".into(),
+            dated: Dated::default(),
         };
         let init = Init { bytes: made::init().into(), size: run.size, codec: run.codec.clone() };
         let mut writer = Writer::create(root, run.clone(), &init, || None).unwrap();
