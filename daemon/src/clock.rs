@@ -150,6 +150,16 @@ impl Clock {
         })
     }
 
+    /// What is the matter with it, also if nobody has set it since the machine began.
+    pub fn doubt(&self) -> Option<Trouble> {
+        let not_set = || {
+            let detail = "the machine's time service has not set it since the machine began: what is recorded until then \
+                          has no date that is believed, and nothing is deleted by its age (timedatectl)";
+            (!self.is_set()).then(|| Trouble::warning("not_set", detail))
+        };
+        self.trouble().or_else(not_set)
+    }
+
     /// Follows the wall clock until dropped. Cancel safe.
     pub async fn run(self) {
         let mut ticks = tokio::time::interval(CHECK);

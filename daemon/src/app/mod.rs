@@ -175,7 +175,14 @@ impl App {
     /// # Errors
     /// Whatever keeps the hub from working; what was started before is stopped by dropping it.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        let clock = Clock::new();
+        Self::start_on(Clock::new(), config).await
+    }
+
+    /// Starts everything on a clock of its own, for tests.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_on(clock: Clock, config: Config) -> anyhow::Result<Self> {
         let events = Events::new(clock.clone());
         let (sources, servers, watchers, background) = (Tasks::new(), Tasks::new(), Tasks::new(), Tasks::new());
         descriptors::raise(serve::connections(&config));

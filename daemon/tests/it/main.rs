@@ -13,6 +13,7 @@ mod alarms;
 mod boards;
 mod camera;
 mod channels;
+mod clocks;
 mod ctl;
 mod database;
 mod flood;

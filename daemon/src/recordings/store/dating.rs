@@ -181,3 +181,105 @@ async fn fill_gaps(transaction: &Transaction<'_>, camera: CameraId, now: Timesta
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recordings::{
+        Gap, GapReason, Run,
+        testing::{Bench, at, ended, run, segment},
+    };
+
+    /// A run that began so many seconds after 1970 by its clock, and its two minutes of segments.
+    async fn of_1970(store: &Store, camera: CameraId, ordinal: i64, sequence: i64, second: i64) -> Run {
+        let start = second - at(0).as_second();
+        let wrong = Dated { is_known: false, ..Dated::default() };
+        let made = Run { dated: wrong, ..run(camera, ordinal, sequence, start) };
+        let made = ended(made, start + 120, EndReason::Stalled);
+        store.insert_run(&made).await.unwrap();
+        for minute in 0..2 {
+            store.upsert_segment(&segment(&made, sequence + 30 * minute, start + 60 * minute, 30)).await.unwrap();
+        }
+        made
+    }
+
+    #[tokio::test]
+    async fn a_run_moves_with_its_segments_pins_and_gaps_and_its_files_stay() {
+        let bench = Bench::start().await;
+        let (store, camera) = (&bench.store, bench.camera("fridge").await);
+        let before = ended(run(camera, 0, 0, -7200), -7140, EndReason::HubDown);
+        store.insert_run(&before).await.unwrap();
+        store.upsert_segment(&segment(&before, 0, -7200, 30)).await.unwrap();
+        let open = Gap { camera, started_at: at(-7140), ended_at: None, reason: GapReason::HubDown };
+        store.open_gap(&open).await.unwrap();
+        let wrong = of_1970(store, camera, 1, 30, 10).await;
+        let pinned = wrong.started_at + SignedDuration::from_secs(70)..wrong.started_at + SignedDuration::from_secs(80);
+        store.pin(camera, &pinned, "milk").await.unwrap();
+        let after = run(camera, 2, 90, 300);
+        store.insert_run(&after).await.unwrap();
+        store.upsert_segment(&segment(&after, 90, 300, 30)).await.unwrap();
+        let listed =
+            |runs: Vec<crate::recordings::RunSummary>| runs.iter().map(|run| run.run.ordinal).collect::<Vec<_>>();
+        assert_eq!(listed(store.runs(None, None, None, 9).await.unwrap()), [2, 1, 0], "it has its place");
+        let near = at(-7300)..at(-7100);
+        assert_eq!(listed(store.runs(None, Some(&near), None, 9).await.unwrap()), [1, 0]);
+
+        // The second time by the length of a segment: each comes to stand where another was.
+        for (start, again) in [(60, false), (0, false), (0, true)] {
+            let shift_us = at(start).as_microsecond() - 10_000_000;
+            let dated = Dated { shift_us, ..Dated::default() };
+            store.redate(camera, &[(wrong.id, dated)], at(1000)).await.unwrap();
+            let moved = store.run(wrong.id).await.unwrap().unwrap();
+            assert_eq!((moved.started_at, moved.ended_at), (at(start), Some(at(start + 120))), "{again}");
+            assert_eq!(moved.folder(), wrong.folder());
+            let segments = store.segments_known(wrong.id).await.unwrap();
+            assert_eq!(
+                segments.iter().map(|segment| segment.started_at).collect::<Vec<_>>(),
+                [at(start), at(start + 60)]
+            );
+            assert_eq!(segments[1].path(), format!("{}/70000000.m4s", wrong.folder()));
+            let named = Timestamp::from_second(70).unwrap();
+            assert_eq!(store.segment(wrong.id, named).await.unwrap().unwrap().0, segments[1]);
+            assert_eq!(store.pins_of(camera).await.unwrap(), [at(start + 70)..at(start + 80)]);
+            let timeline = store.timeline(camera, &(at(-8000)..at(350))).await.unwrap();
+            let gap = |from: i64, to: i64, reason| Gap { camera, started_at: at(from), ended_at: Some(at(to)), reason };
+            let holes: Vec<_> = timeline.gaps.into_iter().filter(|gap| gap.reason != GapReason::Deleted).collect();
+            let mut from = -7140;
+            for hole in holes {
+                assert_eq!(hole.started_at, at(from), "{hole:?}");
+                let to = hole.ended_at.unwrap();
+                let reason = if to <= at(start) { GapReason::HubDown } else { GapReason::Stalled };
+                assert_eq!(hole, gap(from, to.as_second() - at(0).as_second(), reason));
+                from = if to == at(start) { start + 120 } else { to.as_second() - at(0).as_second() };
+            }
+            assert_eq!(from, 300, "every hole has its reason");
+        }
+        bench.stop().await;
+    }
+
+    #[tokio::test]
+    async fn what_has_no_date_has_no_age_and_what_is_dated_ahead_is_named() {
+        let bench = Bench::start().await;
+        let (store, camera) = (&bench.store, bench.camera("fridge").await);
+        of_1970(store, camera, 0, 0, 10).await;
+        let old = ended(run(camera, 1, 60, 0), 60, EndReason::Stopped);
+        store.insert_run(&old).await.unwrap();
+        store.upsert_segment(&segment(&old, 60, 0, 30)).await.unwrap();
+        let ahead = ended(run(camera, 2, 90, 40_000_000), 40_000_060, EndReason::ClockStepped);
+        store.insert_run(&ahead).await.unwrap();
+        store.upsert_segment(&segment(&ahead, 90, 40_000_000, 30)).await.unwrap();
+        let sequences = |segments: &[crate::recordings::StoredSegment]| {
+            segments.iter().map(|segment| segment.first_sequence).collect::<Vec<_>>()
+        };
+        assert_eq!(sequences(&store.oldest_aged(camera, at(1000), 9).await.unwrap()), [60]);
+        assert_eq!(sequences(&store.oldest_unpinned(camera, i64::MAX, 9).await.unwrap()), [0, 30, 60, 90]);
+        assert_eq!(sequences(&store.oldest_unpinned(camera, 60, 9).await.unwrap()), [0, 30]);
+        let newest = store.newest_before(camera, 90, 2).await.unwrap();
+        assert_eq!(newest.iter().map(|segment| segment.sequence).collect::<Vec<_>>(), [60, 30]);
+        let future = Future { camera: "fridge".to_owned(), segments: 1, from: at(40_000_000), to: at(40_000_060) };
+        assert_eq!(store.future(at(1000)).await.unwrap(), [future]);
+        let timeline = store.timeline(camera, &(Timestamp::UNIX_EPOCH..at(-1_000_000))).await.unwrap();
+        assert!(!timeline.stretches[0].is_date_known);
+        bench.stop().await;
+    }
+}
