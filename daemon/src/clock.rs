@@ -276,6 +276,10 @@ pub(crate) mod tests {
             }
         }
 
+        pub(crate) fn of_boot(self, boot: Uuid) -> Self {
+            Self { boot, ..self }
+        }
+
         /// A clock on it; the wall clock goes on from when it was set last.
         pub(crate) fn clock(&self) -> Clock {
             let (wall_us, began, boot) = (Arc::clone(&self.wall_us), self.began, self.boot);

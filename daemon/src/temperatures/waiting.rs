@@ -182,7 +182,7 @@ mod tests {
         let clock = other.clock();
         let (mut waiting, _) = open(&clock);
         waiting.pass(vec![heard(&clock, sensor)]).unwrap();
-        let third = Settable { boot: Uuid::from_u128(78), ..Settable::unsynchronised(RIGHT) };
+        let third = Settable::unsynchronised(RIGHT).of_boot(Uuid::from_u128(78));
         assert_eq!(open(&third.clock()).1, 1);
         assert_eq!(open(&third.clock()).1, 0);
     }

@@ -1,5 +1,7 @@
 //! Runs of a clock that was wrong: their rows move to where they belong, and what a wrong clock left is found.
 
+use std::collections::HashSet;
+
 use jiff::{SignedDuration, Timestamp};
 use larder_proto::wire::CameraId;
 use uuid::Uuid;
@@ -63,6 +65,17 @@ impl Store {
         fill_gaps(&transaction, camera, now).await?;
         transaction.commit().await?;
         Ok(())
+    }
+
+    /// A camera's runs whose folders are not named by their day.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn shifted_runs(&self, camera: CameraId) -> Result<HashSet<RunId>, Error> {
+        let client = self.client().await?;
+        let statement = client.prepare_cached("SELECT id FROM runs WHERE camera_id = $1 AND shift_us <> 0").await?;
+        let rows = client.query(&statement, &[&camera.0]).await?;
+        rows.iter().map(|row| Ok(RunId(row.try_get(0)?))).collect()
     }
 
     /// What has dates after now, by camera: a clock was wrong when it was made.
@@ -240,6 +253,7 @@ mod tests {
             assert_eq!(segments[1].path(), format!("{}/70000000.m4s", wrong.folder()));
             let named = Timestamp::from_second(70).unwrap();
             assert_eq!(store.segment(wrong.id, named).await.unwrap().unwrap().0, segments[1]);
+            assert!(start == 0 || store.shifted_runs(camera).await.unwrap().contains(&wrong.id));
             assert_eq!(store.pins_of(camera).await.unwrap(), [at(start + 70)..at(start + 80)]);
             let timeline = store.timeline(camera, &(at(-8000)..at(350))).await.unwrap();
             let gap = |from: i64, to: i64, reason| Gap { camera, started_at: at(from), ended_at: Some(at(to)), reason };
