@@ -146,7 +146,7 @@ fn mend_gap(shared: &Shared, camera: CameraId, on_disk: &[RunOnDisk]) {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use std::time::Duration;
 
     use super::*;
@@ -158,20 +158,27 @@ mod tests {
 
     const RIGHT: i64 = 1_780_000_000_000_000;
 
-    /// A camera's folder with a run that began at a moment of the boot, ten seconds after 1970 as its clock said.
-    fn made(root: &Path, boot: BootMoment) -> (Run, PathBuf) {
-        let (run, folder) = interrupted_of(CameraId::random(), root, 2);
-        let us = 10_000_000 - run.started_at.as_microsecond();
-        let name = |at: i64| folder.join(format!("{at}.m4s"));
-        std::fs::rename(name(run.started_at.as_microsecond()), name(10_000_000)).unwrap();
+    /// A run of a camera with an ordinal and a first sequence that nobody ended; it began at a moment of the boot, ten
+    /// seconds after 1970 as its clock said.
+    pub(in crate::recorder) fn made(
+        root: &Path,
+        (camera, ordinal, first_sequence): (CameraId, i64, i64),
+        fragments: u32,
+        boot: BootMoment,
+    ) -> (Run, PathBuf) {
+        let (run, right) = interrupted_of(camera, root, fragments);
+        let dated = Dated { is_known: false, shift_us: 0, boot: Some(boot) };
+        let wrong = Run { ordinal, first_sequence, started_at: from_us(10_000_000), dated, ..run.clone() };
+        let folder = root.join(wrong.folder());
+        std::fs::create_dir_all(folder.parent().unwrap()).unwrap();
+        std::fs::rename(right, &folder).unwrap();
+        for (start, path) in recover::segment_files(&folder).unwrap() {
+            let us = start.duration_since(run.started_at).as_micros() + 10_000_000;
+            std::fs::rename(path, folder.join(format!("{us}.m4s"))).unwrap();
+        }
         std::fs::remove_file(folder.join(run_file::RUN_FILE)).unwrap();
-        let run = Run {
-            started_at: from_us(run.started_at.as_microsecond() + us),
-            dated: Dated { is_known: false, shift_us: 0, boot: Some(boot) },
-            ..run
-        };
-        run_file::create(&folder, &run, || None).unwrap();
-        (run, folder)
+        run_file::create(&folder, &wrong, || None).unwrap();
+        (wrong, folder)
     }
 
     #[tokio::test(start_paused = true)]
@@ -182,8 +189,11 @@ mod tests {
         let clock = machine.clock();
         machine.set(RIGHT);
         clock.check();
-        let (run, folder) = made(root.path(), BootMoment { id: machine.boot, us: 40_000_000 });
-        let (other, elsewhere) = made(root.path(), BootMoment { id: uuid::Uuid::from_u128(1), us: 40_000_000 });
+        let of = |camera| (camera, 4, 1000);
+        let (run, folder) =
+            made(root.path(), of(CameraId::random()), 2, BootMoment { id: machine.boot, us: 40_000_000 });
+        let strange = BootMoment { id: uuid::Uuid::from_u128(1), us: 40_000_000 };
+        let (other, elsewhere) = made(root.path(), of(CameraId::random()), 2, strange);
         let camera = |run: &Run| root.path().join(run.camera.to_string());
         let none = Active::new();
         assert!(date(&camera(&run), &none, &clock).unwrap().waits, "it has no end yet");

@@ -1,5 +1,6 @@
 //! The recorder whole, with a real ffmpeg and a real PostgreSQL.
 
+mod dated;
 mod followed;
 mod room;
 mod runs;
