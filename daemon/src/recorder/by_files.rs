@@ -48,9 +48,10 @@ pub(super) struct Found {
     pub(super) size_bytes: u64,
     /// Whether it is closed and certainly not pinned.
     is_free: bool,
-    /// Its run's ordinal, and whether that run's date is known.
+    /// Its run's ordinal.
     ordinal: i64,
-    is_dated: bool,
+    /// Its start, if that can be believed.
+    date: Option<Timestamp>,
 }
 
 /// Every segment's file below the root, the oldest first. What cannot be read is left out: it stays.
@@ -65,8 +66,11 @@ fn list_below(root: &Path, active: &Active, latest: Timestamp) -> Vec<Found> {
         let runs = run_folders(camera).unwrap_or_default();
         let mut found: Vec<Found> = runs.iter().flat_map(|run| of_run(run, active).unwrap_or_default()).collect();
         found.sort_by_key(|file| (file.ordinal, file.range.start));
-        let date = |file: &Found| Some(file.range.start).filter(|start| file.is_dated && *start <= latest);
-        found.into_iter().map(|file| (date(&file), file)).collect()
+        let believed = |file: Found| {
+            let date = file.date.filter(|date| *date <= latest);
+            (date, Found { date, ..file })
+        };
+        found.into_iter().map(believed).collect()
     };
     order::merged(folders(root).unwrap_or_default().iter().map(of_camera))
 }
@@ -87,7 +91,7 @@ fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
             path: path.clone(),
             size_bytes: fs::metadata(path)?.len(),
             ordinal: run.ordinal,
-            is_dated: run.dated.is_known,
+            date: run.dated.is_known.then_some(*start),
         })
     });
     found.collect()
@@ -115,7 +119,7 @@ fn chosen(all: &[Found], bytes: u64, minimum: Minimum) -> Vec<&Found> {
         // How long one is that has no end is not known, and it is not the one to be kept by its time.
         let length = if file.range.end == Timestamp::MAX { Duration::ZERO } else { length };
         let kept = kept.entry(file.camera).or_insert_with(|| minimum.begin());
-        if !kept.holds(length, file.size_bytes) && file.is_free {
+        if !kept.holds(file.date, length, file.size_bytes) && file.is_free {
             oldest.push(file);
         }
     }

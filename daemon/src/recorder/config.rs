@@ -27,7 +27,7 @@ pub struct Config {
     pub kilobits_per_second: u32,
     /// MiB that stay free on the recordings' file system: older recordings go first, then recording stops.
     pub free_mib: u64,
-    /// Recorded hours of each camera that are not deleted to make room: its newest. All cameras together keep no more by it than
+    /// Hours of each camera that are not deleted to make room: its newest. All cameras together keep no more by it than
     /// half of what fits on the disk. Limits of age and size, and people, delete them all the same.
     pub keep_hours: u32,
 }

@@ -174,14 +174,15 @@ pub(super) async fn interrupted(shared: &Arc<Shared>) -> Result<Deleted, DeleteE
 
 /// From which number on a camera's segments are kept however full the disk is.
 async fn kept_from(shared: &Shared, camera: CameraId, minimum: Minimum) -> Result<i64, db::Error> {
-    let (mut kept, mut from) = (minimum.begin(), i64::MAX);
+    let (latest, mut kept, mut from) = (shared.latest_date(), minimum.begin(), i64::MAX);
     loop {
         let newest = shared.store.newest_before(camera, from, MANY).await?;
         if newest.is_empty() {
             return Ok(from);
         }
         for segment in newest {
-            if !kept.holds(segment.duration, segment.size_bytes) {
+            let date = segment.date.filter(|date| *date <= latest);
+            if !kept.holds(date, segment.duration, segment.size_bytes) {
                 return Ok(from);
             }
             from = segment.sequence;

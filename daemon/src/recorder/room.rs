@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::disk::Space;
@@ -92,7 +93,7 @@ impl Budget {
 /// What is kept of each camera however full the disk is.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub(super) struct Minimum {
-    /// So much of the newest that was recorded of it,
+    /// So much of its newest time,
     pub(super) time: Duration,
     /// but not more bytes than this.
     pub(super) bytes: u64,
@@ -107,26 +108,33 @@ impl Minimum {
 
     /// Nothing is kept yet.
     pub(super) fn begin(self) -> Kept {
-        Kept { minimum: self, time: Duration::ZERO, bytes: 0 }
+        Kept { minimum: self, newest: None, time: Duration::ZERO, bytes: 0 }
     }
 }
 
-/// What is kept of one camera's segments, which are asked for the newest first. Time is what was recorded, by no date:
-/// a clock that was wrong changes nothing.
+/// What is kept of one camera's segments, which are asked for the newest first. Time is counted from the newest date;
+/// what has none that is believed counts as long as it is.
 #[derive(Debug)]
 pub(super) struct Kept {
     minimum: Minimum,
+    newest: Option<Timestamp>,
     time: Duration,
     bytes: u64,
 }
 
 impl Kept {
     /// Whether the next older one is kept, too.
-    pub(super) fn holds(&mut self, duration: Duration, bytes: u64) -> bool {
+    pub(super) fn holds(&mut self, date: Option<Timestamp>, duration: Duration, bytes: u64) -> bool {
+        if let Some(date) = date {
+            let newest = *self.newest.get_or_insert(date);
+            self.time = self.time.max(Duration::try_from(newest.duration_since(date)).unwrap_or_default());
+        }
         if self.bytes >= self.minimum.bytes || self.time >= self.minimum.time {
             return false;
         }
-        self.time = self.time.saturating_add(duration);
+        if date.is_none() {
+            self.time = self.time.saturating_add(duration);
+        }
         self.bytes = self.bytes.saturating_add(bytes);
         true
     }
@@ -181,10 +189,14 @@ mod tests {
         assert_eq!(budget.allowance(start + 10 * DAY, 0, place), place / BURST_PART);
     }
 
-    /// How many of these are kept, of a minute each.
+    fn from_second(second: i64) -> Timestamp {
+        crate::clock::from_us(second * 1_000_000)
+    }
+
+    /// How many of these are kept, of a minute each and without a date.
     fn kept(minimum: Minimum, newest_first: &[u64]) -> usize {
         let mut kept = minimum.begin();
-        newest_first.iter().take_while(|size| kept.holds(Duration::from_secs(60), **size)).count()
+        newest_first.iter().take_while(|size| kept.holds(None, Duration::from_secs(60), **size)).count()
     }
 
     #[test]
@@ -196,6 +208,10 @@ mod tests {
         assert_eq!(kept(minimum(180, 100), &segments), 3);
         assert_eq!(kept(minimum(600, 11), &segments), 2);
         assert_eq!(kept(minimum(600, 100), &segments), 4);
+        let mut kept = minimum(600, 100).begin();
+        let dates = [None, Some(900), Some(840), None, Some(780), Some(0)].map(|date| date.map(from_second));
+        let held: Vec<_> = dates.iter().map(|date| kept.holds(*date, Duration::from_secs(60), 10)).collect();
+        assert_eq!(held, [true, true, true, true, true, false]);
         assert_eq!(Minimum::of(DAY, 100, 4).bytes, 12);
         assert_eq!(Minimum::of(DAY, 100, 0).bytes, 50);
     }

@@ -19,11 +19,13 @@ pub struct RemovedRun {
     pub folder: String,
 }
 
-/// A segment by what a wrong clock leaves true.
+/// A segment by its place and its size.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Recorded {
     /// The camera's count of fragments before it, which only rises.
     pub sequence: i64,
+    /// Its start, if that is known.
+    pub date: Option<Timestamp>,
     /// How long it is.
     pub duration: Duration,
     /// Bytes of its file.
@@ -181,9 +183,10 @@ impl Store {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "SELECT first_sequence, started_at, ended_at, size_bytes FROM segments
-                 WHERE camera_id = $1 AND location = 'local' AND deleting_since IS NULL AND first_sequence < $2
-                 ORDER BY first_sequence DESC LIMIT $3",
+                "SELECT s.first_sequence, s.started_at, s.ended_at, s.size_bytes, r.date_known
+                 FROM segments s JOIN runs r ON r.id = s.run_id
+                 WHERE s.camera_id = $1 AND s.location = 'local' AND s.deleting_since IS NULL AND s.first_sequence < $2
+                 ORDER BY s.first_sequence DESC LIMIT $3",
             )
             .await?;
         let rows = client.query(&statement, &[&camera.0, &before, &i64::from(limit)]).await?;
@@ -191,6 +194,7 @@ impl Store {
             let (began, ended): (Timestamp, Timestamp) = (row.try_get(1)?, row.try_get(2)?);
             Ok(Recorded {
                 sequence: row.try_get(0)?,
+                date: row.try_get::<_, bool>(4)?.then_some(began),
                 duration: Duration::try_from(ended.duration_since(began)).unwrap_or_default(),
                 size_bytes: super::unsigned(row.try_get(3)?),
             })
