@@ -15,6 +15,9 @@ use crate::{
     when,
 };
 
+/// Of what was recorded before the clock was set, by a machine that was started again since.
+const UNKNOWN: &str = "date unknown";
+
 /// A recording, for programs.
 #[derive(Clone, Debug, Serialize)]
 #[expect(missing_docs, reason = "named as in recordings.proto, with units")]
@@ -32,6 +35,7 @@ pub struct RecordingView {
     pub fragments: u32,
     pub codec: String,
     pub pinned: bool,
+    pub date_unknown: bool,
 }
 
 /// A range of time and what is recorded in it, for programs.
@@ -54,6 +58,7 @@ pub struct SpanView {
     pub started_at: Option<Timestamp>,
     pub ended_at: Option<Timestamp>,
     pub size_bytes: u64,
+    pub date_unknown: bool,
 }
 
 /// A time without recording, for programs.
@@ -126,6 +131,7 @@ impl RecordingView {
             fragments: recording.fragments,
             codec: recording.codec,
             pinned: recording.pinned,
+            date_unknown: recording.date_unknown,
         }
     }
 }
@@ -138,6 +144,7 @@ impl From<Timeline> for TimelineView {
             started_at: when::from_wire(span.started_at.as_ref()),
             ended_at: when::from_wire(span.ended_at.as_ref()),
             size_bytes: span.size_bytes,
+            date_unknown: span.date_unknown,
         });
         let gaps = timeline.gaps.into_iter().map(|gap| GapView {
             started_at: when::from_wire(gap.started_at.as_ref()),
@@ -171,10 +178,11 @@ impl From<Pin> for PinView {
 
 pub(super) fn list(views: &[RecordingView], out: &mut Out) -> Result<(), Failure> {
     let (now, zone) = (out.now(), out.zone().clone());
+    let stamp = |at: Option<Timestamp>| at.map(|at| when::show(at, &zone)).unwrap_or_default();
     out.list(views, &["CAMERA", "STARTED", "LENGTH", "SIZE", "PICTURE", "ENDED BY", "PINNED", "ID"], |view| {
         vec![
             view.camera.clone().unwrap_or_else(|| view.camera_id.clone()),
-            view.started_at.map(|at| when::show(at, &zone)).unwrap_or_default(),
+            if view.date_unknown { UNKNOWN.to_owned() } else { stamp(view.started_at) },
             length(view.started_at, view.ended_at.or(Some(now))),
             show_bytes(view.size_bytes),
             format!("{}×{}", view.width, view.height),
@@ -187,7 +195,10 @@ pub(super) fn list(views: &[RecordingView], out: &mut Out) -> Result<(), Failure
 
 pub(super) fn show(view: &RecordingView, out: &mut Out) -> Result<(), Failure> {
     let (now, zone) = (out.now(), out.zone().clone());
-    let stamp = |at: Option<Timestamp>| at.map(|at| when::show(at, &zone)).unwrap_or_default();
+    let stamp = |at: Option<Timestamp>| {
+        let shown = at.map(|at| when::show(at, &zone)).unwrap_or_default();
+        if view.date_unknown && at.is_some() { format!("{UNKNOWN} ({shown} by its clock)") } else { shown }
+    };
     out.one(view, |out| {
         out.fields(&[
             ("Id", view.id.clone()),
@@ -247,7 +258,10 @@ fn rows(view: &TimelineView) -> Vec<Row> {
         from: span.started_at,
         to: span.ended_at,
         what: "recorded".to_owned(),
-        detail: format!("{}, {}", show_bytes(span.size_bytes), span.recording_id),
+        detail: {
+            let unknown = if span.date_unknown { format!(", {UNKNOWN}") } else { String::new() };
+            format!("{}, {}{unknown}", show_bytes(span.size_bytes), span.recording_id)
+        },
     });
     let gaps = view.gaps.iter().map(|gap| Row {
         from: gap.started_at,
@@ -300,6 +314,7 @@ mod tests {
             fragments: 1_350,
             codec: "avc1.42C01E".into(),
             pinned: ended,
+            date_unknown: false,
         };
         RecordingView::of(recording, &[("6f8a".to_owned(), "fridge".to_owned())].into())
     }
@@ -309,8 +324,20 @@ mod tests {
             camera_id: "6f8a".into(),
             range: Some(TimeRange { from: at(-60), to: at(180) }),
             spans: vec![
-                Span { recording_id: "run-1".into(), started_at: at(-60), ended_at: at(0), size_bytes: 50_000_000 },
-                Span { recording_id: "run-2".into(), started_at: at(10), ended_at: at(120), size_bytes: 90_000_000 },
+                Span {
+                    recording_id: "run-1".into(),
+                    started_at: at(-60),
+                    ended_at: at(0),
+                    size_bytes: 50_000_000,
+                    date_unknown: false,
+                },
+                Span {
+                    recording_id: "run-2".into(),
+                    started_at: at(10),
+                    ended_at: at(120),
+                    size_bytes: 90_000_000,
+                    date_unknown: false,
+                },
             ],
             gaps: vec![
                 Gap { started_at: at(0), ended_at: at(10), reason: GapReason::CameraOffline.into() },
@@ -330,6 +357,18 @@ mod tests {
         let written = Written::default();
         list(&[recording(false), recording(true)], &mut written.out(false)).expect("written");
         insta::assert_snapshot!(written.text());
+    }
+
+    #[test]
+    fn a_recording_without_a_date_says_so() {
+        let undated = RecordingView { date_unknown: true, ..recording(true) };
+        let written = Written::default();
+        list(std::slice::from_ref(&undated), &mut written.out(false)).expect("written");
+        assert!(written.text().contains("date unknown"), "{}", written.text());
+        assert!(!written.text().contains("2026"), "{}", written.text());
+        let written = Written::default();
+        show(&undated, &mut written.out(false)).expect("written");
+        assert!(written.text().contains("date unknown (2026-"), "{}", written.text());
     }
 
     #[test]

@@ -182,7 +182,7 @@ impl App {
     /// # Errors
     /// Whatever keeps the hub from working; what was started before is stopped by dropping it.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
-        Self::start_after(config, None).await
+        Self::start_on(Clock::new(), config, None).await
     }
 
     /// As [`App::start`]; `restored` is what the hub before was stopped for, to be told.
@@ -190,7 +190,14 @@ impl App {
     /// # Errors
     /// As [`App::start`].
     pub async fn start_after(config: Config, restored: Option<backups::Outcome>) -> anyhow::Result<Self> {
-        let clock = Clock::new();
+        Self::start_on(Clock::new(), config, restored).await
+    }
+
+    /// Starts everything on a clock of its own, for tests.
+    ///
+    /// # Errors
+    /// As [`App::start`].
+    pub async fn start_on(clock: Clock, config: Config, restored: Option<backups::Outcome>) -> anyhow::Result<Self> {
         let events = Events::new(clock.clone());
         let (sources, servers, watchers, background) = (Tasks::new(), Tasks::new(), Tasks::new(), Tasks::new());
         descriptors::raise(serve::connections(&config));
@@ -246,6 +253,8 @@ impl App {
         let (ingest, thermometer) = doors.open(&temperatures, &events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
+        background.spawn_until_stop(adoption::keep(db.clone(), recorder.clone()));
+        let adoption = Adoption::new(db.clone(), hub_key, recorder.clone(), background.clone());
         let shared = Shared {
             config,
             clock,
@@ -263,8 +272,6 @@ impl App {
             watchers,
             background,
         };
-        background.spawn_until_stop(adoption::keep(db.clone(), recorder.clone()));
-        let adoption = Adoption::new(db.clone(), hub_key, recorder.clone(), background.clone());
         let built = Built {
             adoption,
             camera_store,

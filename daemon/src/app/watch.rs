@@ -60,7 +60,7 @@ pub(super) fn parts(shared: &Shared, built: &Built, relay: &Relay, disk: Disk, t
         ("socket", Box::new(move || socket.ask())),
         ("relay", Box::new(move || relay.trouble())),
         ("certificates", Box::new(move || certs.trouble())),
-        ("clock", Box::new(move || clock.trouble())),
+        ("clock", Box::new(move || clock.doubt())),
     ];
     #[cfg(feature = "moq")]
     if let Some(relay) = troubles.moq.clone() {

@@ -1,14 +1,18 @@
 //! Whether the clock can be believed when it says that something is old.
 
-use std::{path::Path, time::Duration};
+use std::time::Duration;
 
-use jiff::Timestamp;
 use tokio::time::Instant;
+
+use super::Clock;
 
 /// Deletion by age waits until the clock has been plausible this long: a Pi starts with a wrong one.
 const PLAUSIBLE: Duration = Duration::from_secs(3600);
 
 /// Whether the clock can be believed when it says that something is old.
+///
+/// What is stored is not asked: a row from the future says that a clock was wrong once, and one that is early makes
+/// nothing old.
 #[derive(Debug)]
 pub struct Trust {
     epoch: u64,
@@ -21,9 +25,10 @@ impl Trust {
         Self { epoch, since: None }
     }
 
-    /// Looks at the clock now. `newest`: when the newest of what is kept began.
-    pub fn look(&mut self, epoch: u64, now: Timestamp, newest: Option<Timestamp>, synchronised: bool) -> bool {
-        let plausible = epoch == self.epoch && synchronised && newest.is_none_or(|newest| newest <= now);
+    /// Looks at the clock now.
+    pub fn look(&mut self, clock: &Clock) -> bool {
+        let epoch = clock.epoch();
+        let plausible = epoch == self.epoch && clock.is_set();
         self.epoch = epoch;
         if !plausible {
             self.since = None;
@@ -33,32 +38,44 @@ impl Trust {
     }
 }
 
-/// Whether the system's time service says that the clock is set; where there is none that tells, it is believed.
-/// Reads the disk.
-pub fn synchronised() -> bool {
-    let service = Path::new("/run/systemd/timesync");
-    !service.exists() || service.join("synchronized").exists()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::clock::from_us;
+    use crate::clock::tests::Settable;
 
     #[tokio::test(start_paused = true)]
     async fn age_is_judged_only_by_a_clock_that_was_plausible_for_an_hour() {
-        let now = from_us(1_780_000_000_000_000);
-        let later = now + Duration::from_secs(60);
+        let settable = Settable::new(1_780_000_000_000_000);
+        let clock = settable.clock();
         let mut trust = Trust::new(0);
-        assert!(!trust.look(0, now, None, true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(trust.look(0, now, Some(now), true));
-        assert!(!trust.look(1, now, Some(now), true), "a step");
-        assert!(!trust.look(1, now, Some(now), true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(!trust.look(1, now, Some(later), true), "before the newest row");
-        assert!(!trust.look(1, now, Some(now), true));
-        tokio::time::advance(PLAUSIBLE).await;
-        assert!(!trust.look(1, now, Some(now), false), "not synchronised");
+        assert!(!trust.look(&clock));
+        settable.pass(PLAUSIBLE).await;
+        assert!(trust.look(&clock));
+        settable.set(1_790_000_000_000_000);
+        clock.check();
+        assert!(!trust.look(&clock), "a step");
+        assert!(!trust.look(&clock));
+        settable.pass(PLAUSIBLE).await;
+        assert!(trust.look(&clock));
+        settable.set(0);
+        clock.check();
+        assert!(!trust.look(&clock), "1970");
+        settable.pass(PLAUSIBLE).await;
+        assert!(!trust.look(&clock));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_clock_that_no_service_has_set_yet_judges_no_age() {
+        let settable = Settable::unsynchronised(1_780_000_000_000_000);
+        let clock = settable.clock();
+        let mut trust = Trust::new(0);
+        trust.look(&clock);
+        settable.pass(PLAUSIBLE).await;
+        assert!(!trust.look(&clock));
+        settable.synchronise();
+        clock.check();
+        assert!(!trust.look(&clock), "for an hour");
+        settable.pass(PLAUSIBLE).await;
+        assert!(trust.look(&clock));
     }
 }

@@ -23,6 +23,7 @@ const FILES: &[(&str, &str)] = &[
     ("V8__hub", include_str!("../../migrations/0008_hub.sql")),
     ("V9__database_probe", include_str!("../../migrations/0009_database_probe.sql")),
     ("V10__verified", include_str!("../../migrations/0010_verified.sql")),
+    ("V11__dated", include_str!("../../migrations/0011_dated.sql")),
 ];
 
 /// Why the schema can't be brought up to date.

@@ -11,6 +11,7 @@ use std::{
     os::unix::fs::MetadataExt as _,
     path::{Path, PathBuf},
     sync::Arc,
+    time::Duration,
 };
 
 use jiff::Timestamp;
@@ -18,12 +19,13 @@ use larder_proto::wire::CameraId;
 
 use super::{
     collect::blocking,
+    dating,
     disk::{self, DiskError},
-    recover::{folders, run_folders},
+    order,
+    recover::{RunOnDisk, folders, run_folders},
     retention::Deleted,
-    room::{self, Minimum},
+    room::{self, Kept, Minimum},
     run_file::{self, Notes},
-    segments,
     shared::Shared,
 };
 use crate::{
@@ -46,25 +48,38 @@ pub(super) struct Found {
     pub(super) size_bytes: u64,
     /// Whether it is closed and certainly not pinned.
     is_free: bool,
+    /// Its run's ordinal.
+    ordinal: i64,
+    /// Its start, if that can be believed.
+    date: Option<Timestamp>,
 }
 
 /// Every segment's file below the root, the oldest first. What cannot be read is left out: it stays.
 pub(super) async fn list(shared: &Shared) -> Vec<Found> {
-    let (root, active) = (shared.root.clone(), shared.all_active());
-    blocking(move || list_below(&root, &active)).await
+    let (root, active, latest) = (shared.root.clone(), shared.all_active(), shared.latest_date());
+    blocking(move || list_below(&root, &active, latest)).await
 }
 
-fn list_below(root: &Path, active: &Active) -> Vec<Found> {
-    let cameras = folders(root).unwrap_or_default();
-    let runs = cameras.iter().flat_map(|camera| run_folders(camera).unwrap_or_default());
-    let mut found: Vec<Found> = runs.flat_map(|run| of_run(&run, active).unwrap_or_default()).collect();
-    found.sort_by_key(|file| file.range.start);
-    found
+/// `latest`: a date behind it is that of a wrong clock.
+fn list_below(root: &Path, active: &Active, latest: Timestamp) -> Vec<Found> {
+    let of_camera = |camera: &PathBuf| {
+        let runs = run_folders(camera).unwrap_or_default();
+        let mut found: Vec<Found> = runs.iter().flat_map(|run| of_run(run, active).unwrap_or_default()).collect();
+        found.sort_by_key(|file| (file.ordinal, file.range.start));
+        let believed = |file: Found| {
+            let date = file.date.filter(|date| *date <= latest);
+            (date, Found { date, ..file })
+        };
+        found.into_iter().map(believed).collect()
+    };
+    order::merged(folders(root).unwrap_or_default().iter().map(of_camera))
 }
 
 fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
     let Some((run, notes)) = run_file::read(folder)? else { return Ok(Vec::new()) };
-    let files = segments::files(folder).map_err(io::Error::other)?;
+    let on_disk = RunOnDisk { run, folder: folder.to_owned(), notes };
+    let files = dating::segment_files(&on_disk).map_err(io::Error::other)?;
+    let RunOnDisk { run, notes, .. } = on_disk;
     let ends = files.iter().skip(1).map(|(start, _)| Some(*start)).chain([run.ended_at]);
     let found = files.iter().zip(ends).map(|((start, path), end)| {
         let range = *start..end.unwrap_or(Timestamp::MAX);
@@ -75,6 +90,8 @@ fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
             folder: folder.to_owned(),
             path: path.clone(),
             size_bytes: fs::metadata(path)?.len(),
+            ordinal: run.ordinal,
+            date: run.dated.is_known.then_some(*start),
         })
     });
     found.collect()
@@ -94,21 +111,22 @@ fn is_unpinned(notes: &Notes, range: &Range<Timestamp>) -> bool {
 }
 
 /// Those that go for so many bytes, of a list with the oldest first.
-fn chosen(all: &[Found], bytes: u64, minimum: Minimum, now: Timestamp) -> Vec<&Found> {
-    let mut newest_first: HashMap<CameraId, Vec<(Timestamp, u64)>> = HashMap::new();
+fn chosen(all: &[Found], bytes: u64, minimum: Minimum) -> Vec<&Found> {
+    let mut kept: HashMap<CameraId, Kept> = HashMap::new();
+    let mut oldest = Vec::new();
     for file in all.iter().rev() {
-        newest_first.entry(file.camera).or_default().push((file.range.start, file.size_bytes));
+        let length = Duration::try_from(file.range.end.duration_since(file.range.start)).unwrap_or_default();
+        // How long one is that has no end is not known, and it is not the one to be kept by its time.
+        let length = if file.range.end == Timestamp::MAX { Duration::ZERO } else { length };
+        let kept = kept.entry(file.camera).or_insert_with(|| minimum.begin());
+        if !kept.holds(file.date, length, file.size_bytes) && file.is_free {
+            oldest.push(file);
+        }
     }
-    let kept_from = |segments: Vec<_>| minimum.kept_from(&segments, now);
-    let kept: HashMap<_, _> =
-        newest_first.into_iter().map(|(camera, segments)| (camera, kept_from(segments))).collect();
-    let may_go = |file: &&Found| {
-        let kept = kept.get(&file.camera).copied().flatten();
-        file.is_free && kept.is_none_or(|kept| file.range.start < kept)
-    };
-    let oldest: Vec<_> = all.iter().filter(may_go).collect();
+    oldest.reverse();
     let count = room::choose(oldest.iter().map(|file| file.size_bytes), bytes);
-    oldest.into_iter().take(count).collect()
+    oldest.truncate(count);
+    oldest
 }
 
 /// What went of which run's folder.
@@ -121,8 +139,7 @@ pub(super) async fn delete(
     bytes: u64,
     minimum: Minimum,
 ) -> Result<Deleted, DiskError> {
-    let now = shared.clock.now();
-    let (deleted, gone, failed) = blocking(move || unlink(&chosen(&all, bytes, minimum, now))).await;
+    let (deleted, gone, failed) = blocking(move || unlink(&chosen(&all, bytes, minimum))).await;
     shared.freed(deleted.bytes);
     shared.unnoted().extend(gone);
     note(shared).await;
@@ -202,12 +219,10 @@ fn tree_bytes(folder: &Path) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
     use crate::{
-        recorder::{recover::tests::interrupted_of, run_file::RUN_FILE},
-        recordings::EndReason,
+        recorder::{recover::tests::interrupted_of, run_file::RUN_FILE, segments},
+        recordings::{Dated, EndReason},
     };
 
     /// An ended run of four minutes: four segments.
@@ -231,8 +246,8 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let camera = CameraId::random();
         let (run, folder) = ended(root.path(), camera, Some(Vec::new()));
-        let all = |active: &Active| list_below(root.path(), active);
-        let free = |active: &Active| starts(&chosen(&all(active), u64::MAX, NOTHING, run.started_at), &run);
+        let all = |active: &Active| list_below(root.path(), active, Timestamp::MAX);
+        let free = |active: &Active| starts(&chosen(&all(active), u64::MAX, NOTHING), &run);
         let none = Active::new();
         assert_eq!(free(&none), [0, 1, 2, 3]);
         let second = run.started_at + Duration::from_secs(60);
@@ -252,20 +267,41 @@ mod tests {
     fn the_oldest_go_and_the_newest_of_each_camera_stay() {
         let root = tempfile::tempdir().unwrap();
         let (run, folder) = ended(root.path(), CameraId::random(), Some(Vec::new()));
-        let all = list_below(root.path(), &Active::new());
+        let all = list_below(root.path(), &Active::new(), Timestamp::MAX);
         let size = all[0].size_bytes;
         let minimum = |minutes: u64, bytes| Minimum { time: Duration::from_secs(60 * minutes), bytes };
-        let choose = |bytes, minimum| starts(&chosen(&all, bytes, minimum, run.ended_at.unwrap()), &run);
+        let choose = |bytes, minimum| starts(&chosen(&all, bytes, minimum), &run);
         assert_eq!(choose(size + 1, NOTHING), [0, 1]);
         assert_eq!(choose(u64::MAX, minimum(2, u64::MAX)), [0, 1]);
         assert_eq!(choose(u64::MAX, minimum(60, size)), [0, 1, 2]);
 
-        let (deleted, gone, failed) = unlink(&chosen(&all, size + 1, NOTHING, run.started_at));
+        let (deleted, gone, failed) = unlink(&chosen(&all, size + 1, NOTHING));
         assert_eq!((deleted.segments, deleted.bytes), (2, 2 * size));
         assert!(failed.is_none());
         let minute = |n: u64| run.started_at + Duration::from_secs(60 * n);
         assert_eq!(gone, [(folder.clone(), vec![minute(0)..minute(1), minute(1)..minute(2)])]);
         assert_eq!(segments::files(&folder).unwrap().len(), 2);
+    }
+
+    #[test]
+    fn what_was_made_first_goes_first_whatever_its_clock_said() {
+        let root = tempfile::tempdir().unwrap();
+        let camera = CameraId::random();
+        let (run, folder) = ended(root.path(), camera, Some(Vec::new()));
+        // Made by a clock in 1970, after the other.
+        let (later, its_folder) = ended(root.path(), camera, Some(Vec::new()));
+        let wrong = Run { ordinal: run.ordinal + 1, started_at: Timestamp::UNIX_EPOCH, ..later };
+        for (start, path) in segments::files(&its_folder).unwrap() {
+            let us = start.duration_since(run.started_at).as_micros();
+            fs::rename(path, its_folder.join(format!("{us}.m4s"))).unwrap();
+        }
+        fs::remove_file(its_folder.join(RUN_FILE)).unwrap();
+        let boot = None;
+        let wrong = Run { dated: Dated { is_known: false, shift_us: 0, boot }, ..wrong };
+        run_file::create(&its_folder, &wrong, || Some(Vec::new())).unwrap();
+        let all = list_below(root.path(), &Active::new(), Timestamp::MAX);
+        let folders: Vec<_> = all.iter().map(|file| &file.folder).collect();
+        assert_eq!(folders, [vec![&folder; 4], vec![&its_folder; 4]].concat());
     }
 
     #[test]

@@ -144,6 +144,9 @@ impl CameraTask {
                 }
             }
         };
+        if known.is_undated {
+            self.shared.set_undated();
+        }
         // Until they are known, what is recorded counts as pinned; the sweep comes to know them, too.
         let _ = timeout(ASK_ROWS, pins::load(&self.shared, self.camera)).await;
         let rows = timeout(ASK_ROWS, self.shared.store.next_ordinals(self.camera)).await;

@@ -28,7 +28,7 @@ use crate::{
     events::Kind,
     hub::Frame,
     parts::Trouble,
-    recordings::{Run, RunId},
+    recordings::{Dated, Run, RunId},
 };
 
 /// One read: a pipe's whole buffer.
@@ -127,6 +127,9 @@ impl Collector {
         ordinals: Ordinals,
         closing: watch::Receiver<Option<Duration>>,
     ) -> Self {
+        let (clock, epoch) = (&shared.clock, first.clock_epoch);
+        let boot = clock.booted(epoch, first.captured_at);
+        let dated = Dated { is_known: clock.is_set() && clock.epoch() == epoch, shift_us: 0, boot };
         let run = Run {
             id: RunId(id_at(first.captured_at)),
             camera,
@@ -137,6 +140,7 @@ impl Collector {
             end_reason: None,
             size: (first.width, first.height),
             codec: String::new(),
+            dated,
         };
         Self { shared: Arc::clone(shared), run, closing, writer: None, held: None, disk: Arc::default() }
     }

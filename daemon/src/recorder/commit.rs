@@ -240,7 +240,11 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::{clock::from_us, recorder::made, recordings::RunId};
+    use crate::{
+        clock::from_us,
+        recorder::made,
+        recordings::{Dated, RunId},
+    };
 
     fn init() -> Init {
         Init { bytes: made::init().into(), size: (640, 480), codec: "avc1.42C01E".into() }
@@ -257,6 +261,7 @@ mod tests {
             end_reason: None,
             size: (640, 480),
             codec: "avc1.42C01E".into(),
+            dated: Dated::default(),
         }
     }
 

@@ -13,6 +13,7 @@ mod camera;
 mod collect;
 mod commit;
 mod config;
+mod dating;
 mod disk;
 #[cfg(test)]
 mod ebml;
@@ -26,6 +27,7 @@ mod made;
 mod marker;
 mod matroska;
 mod mp4;
+mod order;
 mod ordinals;
 mod others;
 mod pace;
@@ -80,7 +82,7 @@ use crate::{
     hub::Hub,
     outcome::{Kind, Refusal, chain},
     parts::Trouble,
-    recordings::{Commands, Damage, Elsewhere, Pin, Store, Verified},
+    recordings::{Commands, Damage, Elsewhere, Future, Pin, Store, Verified},
     tasks::Tasks,
 };
 use behind::Look;
@@ -497,6 +499,7 @@ impl Recorder {
         let encoder = || shared.encoder_trouble().map(|detail| Trouble::new("encoder", detail));
         let elsewhere = || shared.elsewhere().map(|elsewhere| elsewhere_trouble(&elsewhere));
         let damaged = || shared.damage().map(damage_trouble);
+        let future = || future_trouble(&shared.future());
         Status {
             trouble: shared
                 .trouble()
@@ -504,7 +507,8 @@ impl Recorder {
                 .or_else(encoder)
                 .or_else(|| self.behind())
                 .or_else(elsewhere)
-                .or_else(damaged),
+                .or_else(damaged)
+                .or_else(future),
             root: shared.root.clone(),
             space: shared.last_space(),
             floor_bytes: shared.floor_bytes,
@@ -602,6 +606,21 @@ fn damage_trouble(damage: Damage) -> Trouble {
          names them: check the disk, then delete them or leave them"
     );
     Trouble::warning("damaged", detail)
+}
+
+/// What a wrong clock dated ahead stays until its date has passed, unless somebody deletes it.
+fn future_trouble(future: &[Future]) -> Option<Trouble> {
+    let named = future.iter().map(|Future { camera, segments, from, to }| {
+        format!("{segments} recorded files of {camera:?} are dated ahead, from {from:.0} to {to:.0}")
+    });
+    let named: Vec<_> = named.collect();
+    let Future { camera, from, to, .. } = future.first()?;
+    let detail = format!(
+        "{}: the clock was wrong when they were made, and they become no older until then; delete them, if they are not \
+         wanted (larderctl recording delete {camera} --from {from:.0} --to {to:.0})",
+        named.join(", ")
+    );
+    Some(Trouble::warning("dated_ahead", detail))
 }
 
 #[tonic::async_trait]

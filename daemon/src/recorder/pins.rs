@@ -2,7 +2,7 @@
 //! say what rows say.
 
 use std::{
-    collections::HashMap,
+    collections::{HashMap, HashSet},
     ops::Range,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -25,7 +25,7 @@ use crate::{
     db,
     outcome::chain,
     parts::Trouble,
-    recordings::{Pin, PinError},
+    recordings::{Pin, PinError, RunId},
 };
 
 /// A run lies in the folder of the day on which it began, and ends at midnight.
@@ -134,8 +134,10 @@ async fn write(
     change: fn(&mut Vec<Range<Timestamp>>, Range<Timestamp>),
 ) -> Result<(), DiskError> {
     let (folder, range) = (shared.camera_folder(camera), range.clone());
+    // While rows are away no pin is set, and of those that are taken back the sweep makes sure.
+    let shifted = shared.store.shifted_runs(camera).await.unwrap_or_default();
     blocking(move || {
-        for folder in run_folders(&folder)?.iter().filter(|folder| may_reach_into(folder, &range)) {
+        for folder in run_folders(&folder)?.iter().filter(|folder| may_reach_into(folder, &range, &shifted)) {
             run_file::change(folder, |run, notes| {
                 let reaches = run.started_at < range.end && run.ended_at.is_none_or(|end| end > range.start);
                 // Whose pins are not known counts as pinned anyway.
@@ -149,8 +151,12 @@ async fn write(
     .await
 }
 
-/// Judged by the day of its folder.
-fn may_reach_into(run: &Path, range: &Range<Timestamp>) -> bool {
+/// Judged by the day of its folder, unless it was dated anew.
+fn may_reach_into(run: &Path, range: &Range<Timestamp>, shifted: &HashSet<RunId>) -> bool {
+    let id = run.file_name().and_then(|name| Uuid::try_parse(name.to_str()?).ok());
+    if id.is_some_and(|id| shifted.contains(&RunId(id))) {
+        return true;
+    }
     let day = |at: Timestamp| at.strftime("%Y-%m-%d").to_string();
     let first = range.start.checked_sub(LONGEST_RUN).unwrap_or(Timestamp::MIN);
     let of_run = run.parent().and_then(Path::file_name).map(|day| day.to_string_lossy());

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 
 use super::{
     commit::{INIT_FILE, remove_run},
+    dating,
     disk::DiskError,
     index_file::{self, INDEX_FILE},
     ordinals::Ordinals,
@@ -28,8 +29,10 @@ const BROKEN: &str = "broken";
 #[derive(Debug, Default)]
 pub(super) struct Known {
     pub(super) ordinals: Ordinals,
-    /// When the newest run ended, and why.
+    /// When the newest run ended whose date is known, and why.
     pub(super) last_end: Option<(Timestamp, EndReason)>,
+    /// Whether there is a run that may be dated anew.
+    pub(super) is_undated: bool,
 }
 
 /// A run's folder.
@@ -43,7 +46,7 @@ pub(super) struct RunOnDisk {
 
 /// Reads a camera's folder, ends the runs that were left open, for this reason, and finds the counts of the next run.
 pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskError> {
-    let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, last_end: None };
+    let mut known = Known { ordinals: Ordinals::read(folder).map_err(DiskError::folder(folder))?, ..Known::default() };
     let mut runs = runs(folder, true)?.known;
     for on_disk in &mut runs {
         if on_disk.run.ended_at.is_none()
@@ -54,9 +57,12 @@ pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskErro
         }
     }
     runs.retain(|on_disk| on_disk.folder.exists());
+    // Behind one whose date is not known, nobody knows since when nothing is recorded.
+    let dated = runs.iter().rev().find(|on_disk| on_disk.run.dated.is_known);
+    known.is_undated = runs.iter().any(|on_disk| dating::is_datable(on_disk.run.dated));
+    known.last_end = dated.and_then(|on_disk| on_disk.run.ended_at.zip(on_disk.run.end_reason));
     if let Some(newest) = runs.iter().max_by_key(|on_disk| on_disk.run.ordinal) {
         let run = &newest.run;
-        known.last_end = run.ended_at.zip(run.end_reason);
         let count = count(newest)?;
         known.ordinals = known
             .ordinals
@@ -199,7 +205,7 @@ pub(super) fn end(on_disk: &mut RunOnDisk, reason: EndReason) -> Result<(), Disk
 /// Fragments of a run up to its newest, also those that were deleted before it.
 fn count(on_disk: &RunOnDisk) -> Result<u32, DiskError> {
     // A full disk leaves a file without a whole fragment behind: it does not count, and those before it do.
-    for (start, _) in segments::files(&on_disk.folder)?.into_iter().rev() {
+    for (start, _) in dating::segment_files(on_disk)?.into_iter().rev() {
         if let Some(newest) = segments::read(on_disk, Some(start))?.last() {
             let before = u32::try_from(newest.first_sequence - on_disk.run.first_sequence).unwrap_or_default();
             return Ok(before + u32::try_from(newest.fragments.len()).unwrap_or(u32::MAX));
@@ -225,7 +231,7 @@ pub(super) mod tests {
             fragments::{Init, Piece},
             made,
         },
-        recordings::RunId,
+        recordings::{Dated, RunId},
     };
 
     /// A run of `count` fragments of two seconds that nobody ended.
@@ -244,6 +250,7 @@ pub(super) mod tests {
             end_reason: None,
             size: (640, 480),
             codec: "avc1.42C01E".into(),
+            dated: Dated::default(),
         };
         let init = Init { bytes: made::init().into(), size: run.size, codec: run.codec.clone() };
         let mut writer = Writer::create(root, run.clone(), &init, || None).unwrap();

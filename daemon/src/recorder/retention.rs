@@ -16,6 +16,7 @@ use super::{
     collect::blocking,
     commit::remove_run,
     disk::{self, DiskError, Space},
+    order,
     room::{self, Budget, Minimum},
     shared::Shared,
     wish::Wanted,
@@ -26,6 +27,8 @@ use crate::{clock::Clock, db, files, recordings::StoredSegment};
 const NO_ROOM_FOR_ROWS: u64 = 64 << 20;
 /// Segments looked at together.
 const BATCH: u32 = 64;
+/// And when their sizes alone are read: a day of one camera.
+const MANY: u32 = 1500;
 
 /// Why something was not deleted.
 #[derive(Debug, Error)]
@@ -55,15 +58,14 @@ pub(super) async fn limits(
     trusted: bool,
 ) -> Result<Deleted, DeleteError> {
     let mut deleted = Deleted::default();
-    for camera in wanted {
-        if let Some(age) = camera.max_age.filter(|_| trusted) {
+    for Wanted { camera, max_age, max_bytes, .. } in wanted {
+        if let Some(age) = max_age.filter(|_| trusted) {
             let oldest = clock.now().checked_sub(age).unwrap_or(Timestamp::MIN);
-            deleted.add(while_so(shared, Some(camera.camera), |segment, _| segment.ended_at < oldest).await?);
+            deleted.add(beyond(shared, *camera, Limit::Age(oldest)).await?);
         }
-        if let Some(most) = camera.max_bytes {
-            let bytes = shared.store.bytes(Some(camera.camera)).await?;
-            let surplus = bytes.saturating_sub(most);
-            deleted.add(while_so(shared, Some(camera.camera), |_, before| before < surplus).await?);
+        if let Some(most) = max_bytes {
+            let bytes = shared.store.bytes(Some(*camera)).await?;
+            deleted.add(beyond(shared, *camera, Limit::Bytes(bytes.saturating_sub(*most))).await?);
         }
     }
     Ok(deleted)
@@ -120,19 +122,16 @@ impl Floor {
     async fn by_rows(&mut self, shared: &Arc<Shared>, wanted: u64, place: u64) -> Result<Deleted, DeleteError> {
         // Rows of files elsewhere must not go for files here.
         shared.store.expect_folder()?;
-        let now = shared.clock.now();
-        let newest = shared.store.newest_of_each(self.keep, now).await?;
-        let minimum = Minimum::of(self.keep, place, newest.len());
-        // Of whom nothing is kept, everything may go.
-        let kept = |segments: &[_]| minimum.kept_from(segments, now).unwrap_or(Timestamp::MAX);
-        let before: Vec<_> = newest.iter().map(|(camera, segments)| (*camera, kept(segments))).collect();
+        let cameras = shared.store.recorded_cameras().await?;
+        let minimum = Minimum::of(self.keep, place, cameras.len());
+        let mut before = Vec::with_capacity(cameras.len());
+        for camera in cameras {
+            before.push((camera, kept_from(shared, camera, minimum).await?));
+        }
         let mut deleted = Deleted::default();
         while deleted.bytes < wanted {
-            let oldest = shared.store.oldest_before(&before, BATCH).await?;
-            let count = room::choose(oldest.iter().map(|segment| segment.size_bytes), wanted - deleted.bytes);
-            let chosen: Vec<i64> = oldest.iter().take(count).map(|segment| segment.id).collect();
-            let marked = if chosen.is_empty() { Vec::new() } else { shared.store.mark_deleting(&chosen).await? };
-            let progress = delete(shared, marked).await?;
+            let oldest = oldest_of_all(shared, &before).await?;
+            let progress = delete_some(shared, &oldest, wanted - deleted.bytes).await?;
             self.budget.spend(progress.bytes);
             deleted.add(progress);
             if progress.segments == 0 {
@@ -173,33 +172,75 @@ pub(super) async fn interrupted(shared: &Arc<Shared>) -> Result<Deleted, DeleteE
     delete(shared, segments.into_iter().filter(StoredSegment::is_local).collect()).await
 }
 
-/// Deletes the oldest unpinned segments as long as `wanted(segment, bytes deleted before it)`.
-async fn while_so(
-    shared: &Arc<Shared>,
-    camera: Option<CameraId>,
-    wanted: impl Fn(&StoredSegment, u64) -> bool,
-) -> Result<Deleted, DeleteError> {
+/// From which number on a camera's segments are kept however full the disk is.
+async fn kept_from(shared: &Shared, camera: CameraId, minimum: Minimum) -> Result<i64, db::Error> {
+    let (latest, mut kept, mut from) = (shared.latest_date(), minimum.begin(), i64::MAX);
+    loop {
+        let newest = shared.store.newest_before(camera, from, MANY).await?;
+        if newest.is_empty() {
+            return Ok(from);
+        }
+        for segment in newest {
+            let date = segment.date.filter(|date| *date <= latest);
+            if !kept.holds(date, segment.duration, segment.size_bytes) {
+                return Ok(from);
+            }
+            from = segment.sequence;
+        }
+    }
+}
+
+/// The oldest segments of all cameras that may go, of each those before its number; a batch at most.
+async fn oldest_of_all(shared: &Shared, before: &[(CameraId, i64)]) -> Result<Vec<StoredSegment>, db::Error> {
+    let latest = shared.latest_date();
+    let mut cameras = Vec::with_capacity(before.len());
+    for (camera, before) in before {
+        let oldest = shared.store.oldest_unpinned(*camera, *before, BATCH).await?;
+        let date = |segment: &StoredSegment| {
+            Some(segment.started_at).filter(|start| segment.dated.is_known && *start <= latest)
+        };
+        cameras.push(oldest.into_iter().map(|segment| (date(&segment), segment)).collect());
+    }
+    let mut oldest = order::merged(cameras);
+    // Behind a batch of one camera there may be older ones of it.
+    oldest.truncate(usize::try_from(BATCH).unwrap_or(usize::MAX));
+    Ok(oldest)
+}
+
+/// What of a camera's is beyond a limit.
+#[derive(Clone, Copy)]
+enum Limit {
+    /// What ended before, if its date is known.
+    Age(Timestamp),
+    /// The oldest, so many bytes.
+    Bytes(u64),
+}
+
+/// Deletes what is beyond a limit, batch after batch.
+async fn beyond(shared: &Arc<Shared>, camera: CameraId, limit: Limit) -> Result<Deleted, DeleteError> {
     let mut deleted = Deleted::default();
     loop {
-        let oldest = shared.store.oldest_unpinned(camera, BATCH).await?;
-        let whole_batch = oldest.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let mut chosen = Vec::new();
-        let mut before = deleted.bytes;
-        for segment in oldest {
-            if !wanted(&segment, before) {
-                break;
+        let (oldest, bytes) = match limit {
+            Limit::Age(before) => (shared.store.oldest_aged(camera, before, BATCH).await?, u64::MAX),
+            Limit::Bytes(bytes) if deleted.bytes >= bytes => return Ok(deleted),
+            Limit::Bytes(bytes) => {
+                (shared.store.oldest_unpinned(camera, i64::MAX, BATCH).await?, bytes - deleted.bytes)
             }
-            before += segment.size_bytes;
-            chosen.push(segment.id);
-        }
-        let more = whole_batch && chosen.len() == usize::try_from(BATCH).unwrap_or(usize::MAX);
-        let marked = if chosen.is_empty() { Vec::new() } else { shared.store.mark_deleting(&chosen).await? };
-        let progress = delete(shared, marked).await?;
+        };
+        let progress = delete_some(shared, &oldest, bytes).await?;
         deleted.add(progress);
-        if !more || progress.segments == 0 {
+        if progress.segments == 0 {
             return Ok(deleted);
         }
     }
+}
+
+/// Deletes the first of these segments, for so many bytes.
+async fn delete_some(shared: &Arc<Shared>, oldest: &[StoredSegment], bytes: u64) -> Result<Deleted, DeleteError> {
+    let count = room::choose(oldest.iter().map(|segment| segment.size_bytes), bytes);
+    let chosen: Vec<i64> = oldest.iter().take(count).map(|segment| segment.id).collect();
+    let marked = if chosen.is_empty() { Vec::new() } else { shared.store.mark_deleting(&chosen).await? };
+    delete(shared, marked).await
 }
 
 impl Deleted {

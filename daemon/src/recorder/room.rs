@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 use tokio::time::Instant;
 
 use super::disk::Space;
@@ -106,21 +106,37 @@ impl Minimum {
         Self { time, bytes: place / 2 / cameras }
     }
 
-    /// From when on one camera's segments are kept, which are given by start and size, the newest first. `None` when
-    /// none of them is. Those that start after `now` were recorded by a wrong clock: time is not counted from them.
-    pub(super) fn kept_from(self, newest_first: &[(Timestamp, u64)], now: Timestamp) -> Option<Timestamp> {
-        let newest = newest_first.iter().find(|(start, _)| *start <= now).or(newest_first.first())?.0;
-        let time = SignedDuration::try_from(self.time).unwrap_or(SignedDuration::MAX);
-        let mut newer = 0u64;
-        let mut kept = None;
-        for (start, size) in newest_first {
-            if newer >= self.bytes || newest.duration_since(*start) >= time {
-                break;
-            }
-            newer = newer.saturating_add(*size);
-            kept = Some(*start);
+    /// Nothing is kept yet.
+    pub(super) fn begin(self) -> Kept {
+        Kept { minimum: self, newest: None, time: Duration::ZERO, bytes: 0 }
+    }
+}
+
+/// What is kept of one camera's segments, which are asked for the newest first. Time is counted from the newest date;
+/// what has none that is believed counts as long as it is.
+#[derive(Debug)]
+pub(super) struct Kept {
+    minimum: Minimum,
+    newest: Option<Timestamp>,
+    time: Duration,
+    bytes: u64,
+}
+
+impl Kept {
+    /// Whether the next older one is kept, too.
+    pub(super) fn holds(&mut self, date: Option<Timestamp>, duration: Duration, bytes: u64) -> bool {
+        if let Some(date) = date {
+            let newest = *self.newest.get_or_insert(date);
+            self.time = self.time.max(Duration::try_from(newest.duration_since(date)).unwrap_or_default());
         }
-        kept
+        if self.bytes >= self.minimum.bytes || self.time >= self.minimum.time {
+            return false;
+        }
+        if date.is_none() {
+            self.time = self.time.saturating_add(duration);
+        }
+        self.bytes = self.bytes.saturating_add(bytes);
+        true
     }
 }
 
@@ -129,16 +145,11 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::clock::from_us;
 
     const GIB: u64 = 1 << 30;
 
     fn space(used_bytes: u64, free_bytes: u64) -> Space {
         Space { total_bytes: used_bytes + free_bytes, free_bytes, used_bytes, free_inodes: None }
-    }
-
-    fn at(seconds: i64) -> Timestamp {
-        from_us(1_780_000_000_000_000 + seconds * 1_000_000)
     }
 
     #[test]
@@ -178,20 +189,29 @@ mod tests {
         assert_eq!(budget.allowance(start + 10 * DAY, 0, place), place / BURST_PART);
     }
 
+    fn from_second(second: i64) -> Timestamp {
+        crate::clock::from_us(second * 1_000_000)
+    }
+
+    /// How many of these are kept, of a minute each and without a date.
+    fn kept(minimum: Minimum, newest_first: &[u64]) -> usize {
+        let mut kept = minimum.begin();
+        newest_first.iter().take_while(|size| kept.holds(None, Duration::from_secs(60), **size)).count()
+    }
+
     #[test]
-    fn time_that_is_no_time_is_not_kept_and_a_wrong_clock_ends_no_keeping() {
-        let segments = [(at(900), 10), (at(840), 10), (at(780), 10), (at(0), 10)];
+    fn so_much_of_the_newest_is_kept_as_is_set_in_time_but_no_more_bytes() {
         let minimum = |seconds, bytes| Minimum { time: Duration::from_secs(seconds), bytes };
-        let now = at(1000);
-        assert_eq!(minimum(0, 100).kept_from(&segments, now), None);
-        assert_eq!(minimum(600, 0).kept_from(&segments, now), None);
-        assert_eq!(minimum(600, 100).kept_from(&segments, now), Some(at(780)));
-        assert_eq!(minimum(600, 11).kept_from(&segments, now), Some(at(840)));
-        assert_eq!(minimum(600, 100).kept_from(&[], now), None);
-        let with_future = [&[(at(9_000_000), 10)], &segments[..]].concat();
-        assert_eq!(minimum(600, 100).kept_from(&with_future, now), Some(at(780)));
-        // Before the clock is right, all is from the future.
-        assert_eq!(minimum(600, 100).kept_from(&segments, at(-9_000)), Some(at(780)));
+        let segments = [10; 4];
+        assert_eq!(kept(minimum(0, 100), &segments), 0);
+        assert_eq!(kept(minimum(600, 0), &segments), 0);
+        assert_eq!(kept(minimum(180, 100), &segments), 3);
+        assert_eq!(kept(minimum(600, 11), &segments), 2);
+        assert_eq!(kept(minimum(600, 100), &segments), 4);
+        let mut kept = minimum(600, 100).begin();
+        let dates = [None, Some(900), Some(840), None, Some(780), Some(0)].map(|date| date.map(from_second));
+        let held: Vec<_> = dates.iter().map(|date| kept.holds(*date, Duration::from_secs(60), 10)).collect();
+        assert_eq!(held, [true, true, true, true, true, false]);
         assert_eq!(Minimum::of(DAY, 100, 4).bytes, 12);
         assert_eq!(Minimum::of(DAY, 100, 0).bytes, 50);
     }
@@ -223,16 +243,14 @@ mod tests {
             let start = Instant::now();
             let (mut budget, mut now) = (Budget::new(start), start);
             let minimum = Minimum::of(DAY, place, 1);
-            let all: Vec<(Timestamp, u64)> = sizes.iter().zip(0i64..).map(|(size, n)| (at(n * 60), *size)).collect();
-            let newest_first: Vec<_> = all.iter().rev().copied().collect();
-            let kept = minimum.kept_from(&newest_first, at(i64::MAX / 10_000_000_000_000));
-            let mut left: Vec<_> = all.iter().filter(|(start, _)| kept.is_none_or(|kept| *start < kept)).collect();
+            let newest_first: Vec<_> = sizes.iter().rev().copied().collect();
+            let mut left: Vec<_> = sizes[..sizes.len() - kept(minimum, &newest_first)].to_vec();
             let mut deleted = 0;
             for wait in waits {
                 now += Duration::from_secs(wait);
                 let allowed = budget.allowance(now, 0, place);
-                let chosen = choose(left.iter().map(|(_, size)| *size), allowed);
-                let bytes: u64 = left.drain(..chosen).map(|(_, size)| size).sum();
+                let chosen = choose(left.iter().copied(), allowed);
+                let bytes: u64 = left.drain(..chosen).sum();
                 budget.spend(bytes);
                 deleted += bytes;
                 let most = HEADROOM + sizes.iter().max().unwrap()

@@ -399,7 +399,11 @@ async fn close(shared: &Shared, collected: Collected, reason: EndReason, started
         }
     }
     shared.run_over(run.id);
-    if unwritten {
+    let undated = fragments > 0 && !run.dated.is_known;
+    if undated {
+        shared.set_undated();
+    }
+    if unwritten || undated {
         shared.sweep.notify_one();
     }
     (writer.ends_at(), fragments)

@@ -17,8 +17,8 @@ use uuid::Uuid;
 
 use super::disk::{self, DiskError};
 use crate::{
-    clock::from_us,
-    recordings::{EndReason, Run, RunId},
+    clock::{BootMoment, from_us, is_plausible},
+    recordings::{Dated, EndReason, Run, RunId},
 };
 
 /// The file's name.
@@ -44,6 +44,7 @@ struct RunFile {
     camera: Uuid,
     ordinal: i64,
     first_sequence: i64,
+    /// By the clock of that time, as are the folder's and the files' names, and the end.
     started_at_us: i64,
     width: u16,
     height: u16,
@@ -56,6 +57,8 @@ struct RunFile {
     pins_us: Option<Vec<(i64, i64)>>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     deleted_us: Vec<(i64, i64)>,
+    #[serde(flatten)]
+    clock: ClockThen,
     /// Of the file without it; absent in one of a former release.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     crc32c: Option<u32>,
@@ -81,24 +84,66 @@ pub(super) enum Look {
     Broken,
 }
 
+/// What is known of the clock of that time. Absent in files of earlier releases.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
+struct ClockThen {
+    /// Whether it was set.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    clock_set: Option<bool>,
+    /// The kernel's boot.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot_id: Option<Uuid>,
+    /// The run's start since then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    boot_us: Option<i64>,
+    /// By how much later it was, once that was found out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    shift_us: Option<i64>,
+}
+
+impl ClockThen {
+    fn of(dated: Dated, started_at: Timestamp) -> Self {
+        // Of a clock that was not set, a date that is known was found out.
+        let is_shifted = dated.shift_us != 0 || !is_plausible(started_at);
+        Self {
+            clock_set: dated.boot.map(|_| dated.is_known),
+            boot_id: dated.boot.map(|boot| boot.id),
+            boot_us: dated.boot.map(|boot| boot.us),
+            shift_us: (dated.is_known && is_shifted).then_some(dated.shift_us),
+        }
+    }
+
+    /// A run of an earlier release is believed, unless its date cannot be.
+    fn dated(&self, started_at: Timestamp) -> Dated {
+        let was_right = self.clock_set.unwrap_or(true) && is_plausible(started_at);
+        Dated {
+            is_known: was_right || self.shift_us.is_some(),
+            shift_us: self.shift_us.unwrap_or_default(),
+            boot: self.boot_id.zip(self.boot_us).map(|(id, us)| BootMoment { id, us }),
+        }
+    }
+}
+
 impl RunFile {
     fn new(run: &Run, notes: &Notes) -> Self {
         let to_us = |range: &Range<Timestamp>| (range.start.as_microsecond(), range.end.as_microsecond());
+        let started_at = run.dated.named(run.started_at);
         Self {
             version: VERSION,
             id: run.id.0,
             camera: run.camera.0,
             ordinal: run.ordinal,
             first_sequence: run.first_sequence,
-            started_at_us: run.started_at.as_microsecond(),
+            started_at_us: started_at.as_microsecond(),
             width: run.size.0,
             height: run.size.1,
             codec: run.codec.clone(),
-            ended_at_us: run.ended_at.map(Timestamp::as_microsecond),
+            ended_at_us: run.ended_at.map(|at| run.dated.named(at).as_microsecond()),
             end_reason: run.end_reason.map(|reason| reason.name().to_owned()),
             pins_us: notes.pins.as_ref().map(|pins| pins.iter().map(to_us).collect()),
             deleted_us: notes.deleted.iter().map(to_us).collect(),
             crc32c: None,
+            clock: ClockThen::of(run.dated, started_at),
         }
     }
 
@@ -117,17 +162,20 @@ impl RunFile {
     fn parts(self) -> (Run, Notes) {
         let end_reason = self.end_reason.as_deref().and_then(EndReason::from_name);
         let ranges = |us: Vec<(i64, i64)>| us.into_iter().map(|(from, to)| from_us(from)..from_us(to)).collect();
+        let started_at = from_us(self.started_at_us);
+        let dated = self.clock.dated(started_at);
         let notes = Notes { pins: self.pins_us.map(ranges), deleted: ranges(self.deleted_us) };
         let run = Run {
             id: RunId(self.id),
             camera: CameraId(self.camera),
             ordinal: self.ordinal,
             first_sequence: self.first_sequence,
-            started_at: from_us(self.started_at_us),
-            ended_at: self.ended_at_us.map(from_us),
+            started_at: dated.of_name(started_at),
+            ended_at: self.ended_at_us.map(|us| dated.of_name(from_us(us))),
             end_reason,
             size: (self.width, self.height),
             codec: self.codec,
+            dated,
         };
         (run, notes)
     }
@@ -180,11 +228,29 @@ pub(super) fn create(
     write(folder, run, &Notes { pins: pins(), deleted: Vec::new() })
 }
 
-/// Writes what a run is now; what else the file says stays.
+/// Writes what a run is now; what else the file says stays, and whether its date is known by now.
 pub(super) fn keep(folder: &Path, run: &Run) -> Result<(), DiskError> {
     let _changing = changing();
-    let notes = read(folder).ok().flatten().map(|(_, notes)| notes);
-    write(folder, run, &notes.unwrap_or_default())
+    match read(folder).ok().flatten() {
+        Some((before, notes)) => write(folder, &Run { dated: before.dated, ..run.clone() }, &notes),
+        None => write(folder, run, &Notes::default()),
+    }
+}
+
+/// Dates a run anew: from now on it was so much later than its files are named. What is noted of it goes along.
+pub(super) fn date(folder: &Path, shift_us: i64) -> Result<(), DiskError> {
+    let _changing = changing();
+    let Some((run, mut notes)) = read(folder).map_err(DiskError::file(&folder.join(RUN_FILE)))? else { return Ok(()) };
+    let before = run.dated;
+    let dated = Dated { is_known: true, shift_us, ..before };
+    let moved = |at: Timestamp| dated.of_name(before.named(at));
+    let end = run.ended_at.unwrap_or(Timestamp::MAX);
+    let on_it = |range: &&mut Range<Timestamp>| range.start < end && range.end > run.started_at;
+    for range in notes.pins.iter_mut().flatten().chain(&mut notes.deleted).filter(on_it) {
+        *range = moved(range.start)..moved(range.end);
+    }
+    let dated = Run { started_at: moved(run.started_at), ended_at: run.ended_at.map(moved), dated, ..run };
+    write(folder, &dated, &notes)
 }
 
 /// Changes what a run's file says besides the run; a run that is gone, and one that cannot be read, has nothing to
@@ -233,6 +299,7 @@ mod tests {
             end_reason: None,
             size: (640, 480),
             codec: "avc1.42C01E".into(),
+            dated: Dated::default(),
         }
     }
 
@@ -246,6 +313,43 @@ mod tests {
         change(folder.path(), |_, notes| notes.deleted.push(at(20)..at(30))).unwrap();
         let notes = Notes { pins: Some(vec![at(5)..at(9)]), deleted: vec![at(20)..at(30)] };
         assert_eq!(read(folder.path()).unwrap(), Some((ended, notes)));
+    }
+
+    #[test]
+    fn a_run_of_a_wrong_clock_is_dated_once_with_what_is_noted_of_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |seconds: i64| from_us(seconds * 1_000_000);
+        let boot = Some(BootMoment { id: Uuid::from_u128(5), us: 9_000_000 });
+        let wrong = Dated { is_known: false, shift_us: 0, boot };
+        let made = Run { started_at: at(10), dated: wrong, ..run() };
+        create(folder.path(), &made, || Some(vec![at(15)..at(20)])).unwrap();
+        assert_eq!(read(folder.path()).unwrap().unwrap().0, made);
+        let ended = Run { ended_at: Some(at(70)), end_reason: Some(EndReason::ClockStepped), ..made };
+        keep(folder.path(), &ended).unwrap();
+        let shift_us = 1_780_000_000_000_000;
+        for _ in 0..2 {
+            date(folder.path(), shift_us).unwrap();
+            let (run, notes) = read(folder.path()).unwrap().unwrap();
+            assert_eq!(run.dated, Dated { is_known: true, shift_us, boot });
+            assert_eq!(run.started_at, at(1_780_000_010));
+            assert_eq!(run.ended_at, Some(at(1_780_000_070)));
+            assert_eq!(run.folder(), ended.folder(), "its files stay where they are");
+            assert_eq!(notes.pins, Some(vec![at(1_780_000_015)..at(1_780_000_020)]));
+        }
+    }
+
+    #[test]
+    fn a_clock_that_was_right_all_along_is_said_to_have_been() {
+        let folder = tempfile::tempdir().unwrap();
+        let boot = Some(BootMoment { id: Uuid::from_u128(5), us: 9_000_000 });
+        let made = Run { dated: Dated { is_known: false, shift_us: 0, boot }, ..run() };
+        create(folder.path(), &made, || None).unwrap();
+        assert!(!read(folder.path()).unwrap().unwrap().0.dated.is_known);
+        date(folder.path(), 0).unwrap();
+        keep(folder.path(), &Run { ended_at: Some(at(60)), end_reason: Some(EndReason::Stopped), ..made }).unwrap();
+        let (kept, _) = read(folder.path()).unwrap().unwrap();
+        assert!(kept.dated.is_known, "also when the run ends behind it");
+        assert_eq!(kept.ended_at, Some(at(60)));
     }
 
     #[test]

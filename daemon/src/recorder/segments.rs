@@ -14,6 +14,7 @@ use jiff::Timestamp;
 
 use super::{
     commit::{CUT_SUFFIX, INIT_FILE, SEGMENT_SUFFIX},
+    dating,
     disk::{self, DiskError, sync_folder},
     fragments::Splitter,
     index_file::{self, Indexed, RunIndex},
@@ -31,7 +32,7 @@ const LARGEST_FILE: u64 = 256 << 20;
 /// Of what is cut off so much is kept: several of the largest fragments.
 const MOST_CUT: u64 = 16 << 20;
 
-/// A run's segment files and their starts, in order.
+/// A run's segment files and the starts that they are named by, in order.
 pub(super) fn files(folder: &Path) -> Result<Vec<(Timestamp, PathBuf)>, DiskError> {
     let mut files = Vec::new();
     for entry in fs::read_dir(folder).map_err(DiskError::folder(folder))? {
@@ -57,7 +58,7 @@ struct Reader<'a> {
 
 /// Reads a run's segments from `from` on, all closed. Files without a whole fragment are left out.
 pub(super) fn read(on_disk: &RunOnDisk, from: Option<Timestamp>) -> Result<Vec<Segment>, DiskError> {
-    let files = files(&on_disk.folder)?;
+    let files = dating::segment_files(on_disk)?;
     let mut reader = Reader::new(on_disk)?;
     let mut segments = Vec::with_capacity(files.len());
     for (start, path) in files {
@@ -76,13 +77,13 @@ pub(super) fn read(on_disk: &RunOnDisk, from: Option<Timestamp>) -> Result<Vec<S
 /// Cuts the segment that was open when the hub died to its last whole fragment, and writes into the index what is not in
 /// it yet. Gives all segments.
 pub(super) fn close(on_disk: &RunOnDisk) -> Result<Vec<Segment>, DiskError> {
-    let files = files(&on_disk.folder)?;
+    let files = dating::segment_files(on_disk)?;
     let mut reader = Reader::new(on_disk)?;
     let mut segments = Vec::with_capacity(files.len());
     let last = files.last().map(|(start, _)| *start);
     for (start, path) in files {
         let is_open = Some(start) == last;
-        let name = start.as_microsecond();
+        let name = reader.name(start);
         let is_new = !reader.index.segments.contains_key(&name);
         let found = reader.read(start, &path)?;
         let found = if is_open && is_new { cut(&path, found)? } else { found };
@@ -102,15 +103,20 @@ impl<'a> Reader<'a> {
         Ok(Self { on_disk, index, timescale, expected: None })
     }
 
+    /// The microseconds that name the file of a segment.
+    fn name(&self, start: Timestamp) -> i64 {
+        self.on_disk.run.dated.named(start).as_microsecond()
+    }
+
     /// A file that is not asked for.
     fn pass(&mut self, start: Timestamp) {
-        let indexed = self.index.segments.get(&start.as_microsecond());
+        let indexed = self.index.segments.get(&self.name(start));
         self.expected = indexed.map(|indexed| next(indexed.first, &indexed.fragments));
     }
 
     fn read(&mut self, start: Timestamp, path: &Path) -> Result<Option<Indexed>, DiskError> {
         let length = fs::metadata(path).map_err(DiskError::file(path))?.len();
-        if let Some(indexed) = self.index.segments.get(&start.as_microsecond()) {
+        if let Some(indexed) = self.index.segments.get(&self.name(start)) {
             self.expected = Some(next(indexed.first, &indexed.fragments));
             let fragments = indexed.fragments.in_file_of(length);
             return Ok((!fragments.is_empty()).then_some(Indexed { first: indexed.first, fragments }));

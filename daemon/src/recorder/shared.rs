@@ -27,12 +27,12 @@ use super::{
     usage::Usage,
 };
 use crate::{
-    clock::Clock,
+    clock::{Clock, is_plausible},
     events::{Events, Kind},
     hub::Hub,
     outcome::chain,
     parts::Trouble,
-    recordings::{Damage, Elsewhere, EndReason, Gap, GapReason, RunId, Store},
+    recordings::{Damage, Elsewhere, EndReason, Future, Gap, GapReason, RunId, Store},
     repeats,
     tasks::Tasks,
 };
@@ -91,6 +91,10 @@ struct State {
     failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
     damage: Option<Damage>,
+    /// What is dated after now.
+    future: Vec<Future>,
+    /// Whether there may be runs to be dated anew.
+    undated: bool,
     closing: bool,
 }
 
@@ -145,6 +149,8 @@ impl Shared {
                 usage: Usage::new(Instant::now()),
                 elsewhere: None,
                 damage: None,
+                future: Vec::new(),
+                undated: false,
                 closing: false,
             }),
         })
@@ -270,13 +276,16 @@ impl Shared {
         let begun = self.state().gaps.entry(camera).or_default().judge(at, reason);
         if let Some(OpenGap { since, reason }) = begun {
             metrics::counter!("larder_recorder_gaps_total", "reason" => reason.name()).increment(1);
-            self.rows.write(Row::GapOpened(Gap { camera, started_at: since, ended_at: None, reason }));
+            // What a clock in 1970 says would be a gap over everything; it is written down when its run is dated.
+            if is_plausible(since) {
+                self.rows.write(Row::GapOpened(Gap { camera, started_at: since, ended_at: None, reason }));
+            }
         }
     }
 
     /// The camera's first fragment of a run is on disk.
     pub(super) fn recording_since(&self, camera: CameraId, at: Timestamp) {
-        if self.state().gaps.entry(camera).or_default().close() {
+        if self.state().gaps.entry(camera).or_default().close() && is_plausible(at) {
             self.rows.write(Row::GapClosed(camera, at));
         }
     }
@@ -405,6 +414,30 @@ impl Shared {
 
     pub(super) fn damage(&self) -> Option<Damage> {
         self.state().damage
+    }
+
+    /// What is dated after now.
+    pub(super) fn set_future(&self, future: Vec<Future>) {
+        self.state().future = future;
+    }
+
+    pub(super) fn future(&self) -> Vec<Future> {
+        self.state().future.clone()
+    }
+
+    /// There is a run that was made before the clock was set.
+    pub(super) fn set_undated(&self) {
+        self.state().undated = true;
+    }
+
+    /// Whether there may be one, forgetting it.
+    pub(super) fn take_undated(&self) -> bool {
+        std::mem::take(&mut self.state().undated)
+    }
+
+    /// Up to when dates can be true: now, or without end as long as the clock is not set.
+    pub(super) fn latest_date(&self) -> Timestamp {
+        if self.clock.is_set() { self.clock.now() } else { Timestamp::MAX }
     }
 
     /// Remembers why a run ended whose file could not be told.

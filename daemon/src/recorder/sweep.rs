@@ -14,6 +14,7 @@ use tokio::sync::watch;
 use super::{
     collect::blocking,
     commit::remove_run,
+    dating,
     disk::DiskError,
     marker, pins,
     recover::{self, RunOnDisk, Runs},
@@ -21,9 +22,10 @@ use super::{
     shared::Shared,
 };
 use crate::{
+    clock::is_plausible,
     db,
     outcome::chain,
-    recordings::{EndReason, Gap, Run, RunId, Segment, StoredSegment},
+    recordings::{Dated, EndReason, Gap, Run, RunId, Segment, StoredSegment},
 };
 
 /// Why a sweep ended early; the next one goes on.
@@ -54,11 +56,13 @@ pub(super) struct Sweep {
     whole: HashSet<RunId>,
     /// Counts the runs that were looked at, for whoever waits.
     looked: Option<watch::Sender<u64>>,
+    /// Whether the clock was set at the last sweep.
+    was_set: bool,
 }
 
 impl Sweep {
     pub(super) fn new(state: PathBuf) -> Self {
-        Self { state, whole: HashSet::new(), looked: None }
+        Self { state, whole: HashSet::new(), looked: None, was_set: true }
     }
 
     /// Files were deleted without their rows: every run is looked at again.
@@ -70,8 +74,10 @@ impl Sweep {
     /// holds `upkeep`.
     pub(super) async fn run(&mut self, shared: &Arc<Shared>) -> Result<(), SweepError> {
         let mut failed = None;
+        let is_set = shared.clock.is_set();
+        let clock_was_set = is_set && !self.was_set;
         for camera in shared.recovered_cameras() {
-            match self.camera(shared, camera).await {
+            match self.camera(shared, camera, clock_was_set).await {
                 Ok(()) => {}
                 Err(error) if error.concerns_all() => return Err(error),
                 Err(error) => {
@@ -79,6 +85,9 @@ impl Sweep {
                     failed = Some(error);
                 }
             }
+        }
+        if failed.is_none() {
+            self.was_set = is_set;
         }
         failed.map_or(Ok(()), Err)
     }
@@ -91,15 +100,16 @@ impl Sweep {
         looked: &watch::Sender<u64>,
     ) -> Result<(), SweepError> {
         self.looked = Some(looked.clone());
-        self.camera(shared, camera).await
+        self.camera(shared, camera, false).await
     }
 
-    async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId) -> Result<(), SweepError> {
+    async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId, clock_was_set: bool) -> Result<(), SweepError> {
         // Rows before files: a run whose row is known has its folder already, also one that began just now.
         let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
         let Runs { known: on_disk, newer } = blocking(move || recover::runs(&folder, false)).await?;
-        let rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
+        let mut rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
+        dating::rows(shared, camera, &mut rows, &on_disk, clock_was_set).await?;
         let mut failed = pins::follow_rows(shared, camera, &on_disk).await.err();
         if let Some(error) = failed.take_if(|error| error.concerns_all()) {
             return Err(error);
@@ -123,7 +133,7 @@ impl Sweep {
             let segments = shared.store.segments_known(*gone).await?;
             self.forget(shared, segments.iter().collect()).await?;
         }
-        if let Some(open) = shared.open_gap(camera) {
+        if let Some(open) = shared.open_gap(camera).filter(|open| is_plausible(open.since)) {
             let gap = Gap { camera, started_at: open.since, ended_at: None, reason: open.reason };
             shared.store.open_gap(&gap).await?;
         }
@@ -170,7 +180,7 @@ impl Sweep {
         }
         let ends = active.is_none() && row.is_none_or(|row| row.ended_at.is_none());
         let came = row.is_none();
-        if came {
+        if came && on_disk.run.dated.is_known {
             shared.store.close_gap(on_disk.run.camera, on_disk.run.started_at).await?;
         }
         if came || ends {
@@ -199,7 +209,8 @@ impl Sweep {
     ) -> Result<Vec<Segment>, SweepError> {
         let active = shared.active(on_disk.run.id);
         let folder = on_disk.folder.clone();
-        let lengths = blocking(move || lengths(&folder)).await;
+        let dated = on_disk.run.dated;
+        let lengths = blocking(move || lengths(&folder, dated)).await;
         // Retention may have removed the whole run since it was listed.
         let Ok(lengths) = lengths else { return Ok(Vec::new()) };
         let gone = known.iter().filter(|row| row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at));
@@ -279,7 +290,7 @@ impl Sweep {
         else {
             return Ok(());
         };
-        if next.started_at > from {
+        if next.started_at > from && run.dated.is_known && next.dated.is_known {
             let gap = Gap { camera: run.camera, started_at: from, ended_at: Some(next.started_at), reason };
             shared.store.open_gap(&gap).await?;
         }
@@ -288,10 +299,10 @@ impl Sweep {
 }
 
 /// Bytes of a run's segment files by their starts.
-fn lengths(folder: &Path) -> Result<HashMap<Timestamp, u64>, DiskError> {
+fn lengths(folder: &Path, dated: Dated) -> Result<HashMap<Timestamp, u64>, DiskError> {
     let files = segments::files(folder)?;
     let length = |path: &Path| std::fs::metadata(path).map_or(0, |file| file.len());
-    Ok(files.iter().map(|(start, path)| (*start, length(path))).collect())
+    Ok(files.iter().map(|(start, path)| (dated.of_name(*start), length(path))).collect())
 }
 
 fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, DiskError> {

@@ -1,6 +1,7 @@
 //! The recorder whole, with a real ffmpeg and a real PostgreSQL.
 
 mod adopted;
+mod dated;
 mod followed;
 mod room;
 mod runs;

@@ -2,6 +2,7 @@
 
 use std::{path::PathBuf, sync::Arc, time::Duration};
 
+use jiff::{SignedDuration, Timestamp};
 use larder_proto::wire::CameraId;
 use tokio::{
     sync::{broadcast::error::RecvError, watch},
@@ -13,7 +14,7 @@ use super::{
     by_files,
     collect::blocking,
     config::Encoder,
-    ffmpeg,
+    dating, ffmpeg,
     marker::{self, Marker},
     retention,
     rows::Missed,
@@ -21,12 +22,7 @@ use super::{
     sweep::Sweep,
     wish::Wanted,
 };
-use crate::{
-    clock::{self, Trust},
-    db::Change,
-    outcome::chain,
-    repeats,
-};
+use crate::{clock::Trust, db::Change, outcome::chain, repeats};
 
 /// How often room is looked at; the recorder asks earlier when it needs some.
 const LOOK: Duration = Duration::from_secs(3);
@@ -36,6 +32,8 @@ const LOOK_IN_TROUBLE: Duration = Duration::from_secs(1);
 const LIMITS: Duration = Duration::from_secs(60);
 /// A sweep that failed or was made necessary by a single missed row is not repeated sooner.
 const SWEEP_PAUSE: Duration = Duration::from_secs(5);
+/// A row further ahead than this was made by a wrong clock; less is a camera's clock that was not mapped exactly.
+const AHEAD: SignedDuration = SignedDuration::from_mins(1);
 /// How often an encoder that failed its test is tested again.
 const TEST_AGAIN: Duration = Duration::from_secs(60);
 
@@ -67,6 +65,7 @@ impl Upkeep {
         let mut sweep = Sweep::new(self.state.clone());
         let mut trust = Trust::new(shared.clock.epoch());
         let mut changes = shared.store.changes();
+        let mut settings = shared.clock.settings();
         loop {
             let checked = shared.check_folder().await;
             let sound = checked.is_ok();
@@ -96,6 +95,8 @@ impl Upkeep {
                 () = tokio::time::sleep_until(until_sweep), if due.sweep.is_some() => {}
                 () = shared.make_room.notified() => {}
                 () = shared.sweep.notified() => due.sweep = Some(Instant::now()),
+                // Its sender lives as long as the clock.
+                _ = settings.changed() => due.sweep = Some(Instant::now()),
                 () = self.missed.marked() => due.sweep = Some(Instant::now() + SWEEP_PAUSE),
                 change = changes.recv() => match change {
                     Ok(Change::Connected) | Err(RecvError::Lagged(_)) => due.sweep = Some(Instant::now()),
@@ -147,6 +148,7 @@ impl Upkeep {
             Err(error) => repeats::say!(warn, "", { error = chain(&error) }, "no room could be made"),
         }
         shared.look_for_room().await;
+        dating::files(&shared).await;
         if !is_bound {
             due.sweep = due.sweep.map(|at| at.max(Instant::now() + SWEEP_PAUSE));
             return;
@@ -185,9 +187,7 @@ impl Upkeep {
 
     async fn limits(&self, trust: &mut Trust) -> Result<(), retention::DeleteError> {
         let shared = &self.shared;
-        let newest = shared.store.newest(None).await?;
-        let synchronised = blocking(clock::synchronised).await;
-        let trusted = trust.look(shared.clock.epoch(), shared.clock.now(), newest, synchronised);
+        let trusted = trust.look(&shared.clock);
         let wanted = self.wanted.borrow().clone();
         let deleted = retention::limits(shared, &wanted, &shared.clock, trusted).await?;
         if deleted.segments > 0 {
@@ -200,6 +200,10 @@ impl Upkeep {
         shared.count_recordings(shared.store.bytes(None).await?).await;
         shared.set_elsewhere(shared.store.elsewhere().await?);
         shared.set_damage(shared.store.damage().await?);
+        let ahead = shared.clock.now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
+        // A clock that is not set says of all that it is dated ahead.
+        let future = if shared.clock.is_set() { shared.store.future(ahead).await? } else { Vec::new() };
+        shared.set_future(future);
         Ok(())
     }
 

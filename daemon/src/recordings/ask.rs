@@ -59,15 +59,15 @@ pub(super) fn id(field: &str, text: &str) -> Result<Uuid, Refusal> {
 
 /// The token of the page behind a position.
 pub(super) fn token_of(position: Position) -> String {
-    LIST.token(format_args!("{}_{}", position.started_at.as_microsecond(), position.run.0.simple()))
+    LIST.token(format_args!("{}_{}", position.placed_at.as_microsecond(), position.run.0.simple()))
 }
 
 /// The position of a token; an empty one is the first page.
 pub(super) fn position(token: &str) -> Result<Option<Position>, Refusal> {
     LIST.after(token, |last| {
         let (micros, run) = last.split_once('_')?;
-        let started_at = from_us(micros.parse().ok()?);
-        Some(Position { started_at, run: RunId(Uuid::try_parse(run).ok()?) })
+        let placed_at = from_us(micros.parse().ok()?);
+        Some(Position { placed_at, run: RunId(Uuid::try_parse(run).ok()?) })
     })
 }
 
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn a_page_token_comes_back_as_its_position() {
-        let position_of = Position { started_at: from_us(-17), run: RunId(Uuid::from_u128(7)) };
+        let position_of = Position { placed_at: from_us(-17), run: RunId(Uuid::from_u128(7)) };
         assert_eq!(position(&token_of(position_of)).unwrap(), Some(position_of));
         assert_eq!(position("").unwrap(), None);
         for token in ["x", "1_x", "_"] {

@@ -23,6 +23,7 @@ pub(super) fn recording(summary: &RunSummary) -> pb::Recording {
         fragments: u32::try_from(summary.fragments).unwrap_or(u32::MAX),
         codec: run.codec.clone(),
         pinned: summary.pinned,
+        date_unknown: !run.dated.is_known,
     }
 }
 
@@ -60,6 +61,7 @@ fn gap_reason(reason: GapReason) -> pb::GapReason {
         GapReason::HubDown => pb::GapReason::HubDown,
         GapReason::NotScheduled => pb::GapReason::NotScheduled,
         GapReason::Deleted => pb::GapReason::Deleted,
+        GapReason::ClockStepped => pb::GapReason::ClockStepped,
     }
 }
 
@@ -79,6 +81,7 @@ pub(super) fn span(stretch: &Stretch) -> pb::timeline::Span {
         started_at: Some(timestamp(stretch.range.start)),
         ended_at: Some(timestamp(stretch.range.end)),
         size_bytes: stretch.size_bytes,
+        date_unknown: !stretch.is_date_known,
     }
 }
 

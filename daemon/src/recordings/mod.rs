@@ -6,6 +6,7 @@
 
 mod adopting;
 mod ask;
+mod dated;
 mod deletion;
 mod index;
 mod messages;
@@ -23,12 +24,13 @@ use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
 pub use adopting::{Adopted, Adopting, Found, FoundCamera};
+pub use dated::Dated;
 pub use deletion::{Deleting, Deletion};
 pub use index::{Fragment, FragmentIndex, IndexError};
 pub use service::{Commands, Parts, Service};
 pub use store::{
-    Damage, Deletable, Elsewhere, Extent, Ordinals, PinError, Place, Played, Position, RemovedRun, RunSummary, Stamp,
-    Store, StoredSegment,
+    Damage, Deletable, Elsewhere, Extent, Future, Ordinals, PinError, Place, Played, Position, Recorded, RemovedRun,
+    RunSummary, Stamp, Store, StoredSegment,
 };
 pub use timeline::{Stretch, Timeline};
 pub use verification::Verified;
@@ -95,7 +97,8 @@ impl EndReason {
         Self::ALL.into_iter().find(|reason| reason.name() == name)
     }
 
-    /// The reason of the gap that follows a run which ended so. `None` when the next run follows at once.
+    /// The reason of the gap that follows a run which ended so. `None` when the next run follows at once; behind a step of
+    /// the clock it does, too, and the gap is what the clock left out.
     pub fn gap(self) -> Option<GapReason> {
         match self {
             Self::Stopped => Some(GapReason::NotScheduled),
@@ -105,7 +108,8 @@ impl EndReason {
             Self::EncoderFailed => Some(GapReason::EncoderFailed),
             Self::DiskFull => Some(GapReason::DiskFull),
             Self::DiskFailed => Some(GapReason::DiskFailed),
-            Self::SizeChanged | Self::ClockStepped | Self::Midnight => None,
+            Self::ClockStepped => Some(GapReason::ClockStepped),
+            Self::SizeChanged | Self::Midnight => None,
         }
     }
 }
@@ -122,11 +126,12 @@ pub enum GapReason {
     HubDown,
     NotScheduled,
     Deleted,
+    ClockStepped,
 }
 
 impl GapReason {
     /// Every reason.
-    pub const ALL: [Self; 8] = [
+    pub const ALL: [Self; 9] = [
         Self::CameraOffline,
         Self::Stalled,
         Self::DiskFull,
@@ -135,6 +140,7 @@ impl GapReason {
         Self::HubDown,
         Self::NotScheduled,
         Self::Deleted,
+        Self::ClockStepped,
     ];
 
     /// The kept name.
@@ -148,6 +154,7 @@ impl GapReason {
             Self::HubDown => "hub_down",
             Self::NotScheduled => "not_scheduled",
             Self::Deleted => "deleted",
+            Self::ClockStepped => "clock_stepped",
         }
     }
 
@@ -178,16 +185,18 @@ pub struct Run {
     pub size: (u16, u16),
     /// RFC 6381, for example `avc1.42C01E`.
     pub codec: String,
+    /// How far its times are to be believed.
+    pub dated: Dated,
 }
 
 impl Run {
     /// The run's folder below the recordings root: `<camera UUID>/<UTC day of the start>/<run UUID>`.
     pub fn folder(&self) -> String {
-        run_folder(self.camera, self.started_at, self.id)
+        run_folder(self.camera, self.dated.named(self.started_at), self.id)
     }
 }
 
-/// A run's folder below the recordings root.
+/// A run's folder below the recordings root, by the start that it is named by.
 fn run_folder(camera: CameraId, started_at: Timestamp, run: RunId) -> String {
     format!("{camera}/{}/{}", started_at.strftime("%Y-%m-%d"), run.0)
 }
@@ -201,7 +210,8 @@ pub struct Segment {
     pub camera: CameraId,
     /// Media sequence of its first fragment.
     pub first_sequence: i64,
-    /// Start of its first fragment; names the file, in microseconds since 1970.
+    /// Start of its first fragment; names the file, in microseconds since 1970, unless its run was dated anew
+    /// ([`Dated::file_name`]).
     pub started_at: Timestamp,
     /// Its fragments, in order.
     pub fragments: FragmentIndex,
@@ -210,9 +220,9 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The file below the run's folder.
+    /// The file below the run's folder, while its run has the times that it was made with.
     pub fn file_name(&self) -> String {
-        format!("{}.m4s", self.started_at.as_microsecond())
+        Dated::default().file_name(self.started_at)
     }
 
     /// End of its last fragment.

@@ -7,7 +7,7 @@ use larder_proto::wire::CameraId;
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use super::{EndReason, Fragment, FragmentIndex, Run, RunId, Segment, Store};
+use super::{Dated, EndReason, Fragment, FragmentIndex, Run, RunId, Segment, Store};
 use crate::{
     access::{Access, Links},
     cameras::{self, Directory},
@@ -102,6 +102,7 @@ pub(crate) fn run(camera: CameraId, ordinal: i64, first_sequence: i64, start: i6
         end_reason: None,
         size: (640, 480),
         codec: "avc1.42C01E".to_owned(),
+        dated: Dated::default(),
     }
 }
 

@@ -16,6 +16,8 @@ pub struct Stretch {
     pub range: Range<Timestamp>,
     /// Bytes of the segments.
     pub size_bytes: u64,
+    /// Whether its times are true.
+    pub is_date_known: bool,
 }
 
 /// A range's stretches and gaps, each in the order of time; no gap overlaps a stretch.
@@ -72,11 +74,16 @@ fn cut(range: &Range<Timestamp>, to: &Range<Timestamp>) -> Option<Range<Timestam
     (!inside.is_empty()).then_some(inside)
 }
 
+/// Whether two ranges have a time in common.
+pub(super) fn overlap(one: &Range<Timestamp>, other: &Range<Timestamp>) -> bool {
+    one.start < other.end && one.end > other.start
+}
+
 /// What is left of a range without others, which are sorted by their start.
-fn without(range: &Range<Timestamp>, others: &[Range<Timestamp>]) -> Vec<Range<Timestamp>> {
+pub(super) fn without(range: &Range<Timestamp>, others: &[Range<Timestamp>]) -> Vec<Range<Timestamp>> {
     let mut left = Vec::new();
     let mut at = range.start;
-    for other in others.iter().filter(|other| other.start < range.end && other.end > range.start) {
+    for other in others.iter().filter(|other| overlap(other, range)) {
         if other.start > at {
             left.push(at..other.start);
         }
@@ -104,7 +111,7 @@ mod tests {
     }
 
     fn stretch(from: i64, to: i64) -> Stretch {
-        Stretch { run: RunId(Uuid::from_u128(2)), range: at(from)..at(to), size_bytes: 1 }
+        Stretch { run: RunId(Uuid::from_u128(2)), range: at(from)..at(to), size_bytes: 1, is_date_known: true }
     }
 
     fn gap(from: i64, to: Option<i64>, reason: GapReason) -> Gap {

@@ -27,7 +27,7 @@ use super::{
     series,
     store::{Kept, Store},
     upkeep::Upkeep,
-    writer::{self, Health, Writer},
+    writer::{self, Came, Health, Writer},
 };
 use crate::{
     clock::Clock,
@@ -82,7 +82,7 @@ struct Inner {
     live: Mutex<Live>,
     unknown: Mutex<Unknown>,
     told: broadcast::Sender<Reading>,
-    intake: mpsc::Sender<Entry>,
+    intake: mpsc::Sender<Came>,
     health: Health,
 }
 
@@ -95,11 +95,12 @@ impl Temperatures {
         let store = Store::new(deps.db.clone());
         let directory = Directory::load(directory::Rows { store: store.clone(), cache: deps.cache }).await;
         let path = deps.state.join("readings");
-        let queue = writer::open(path.clone(), u64::from(config.queue_mib) << 20).await;
-        let queue = queue.map_err(|source| StartError::Queue { path, source })?;
+        let most_bytes = u64::from(config.queue_mib) << 20;
+        let opened = writer::open(path.clone(), most_bytes, deps.clock.clone()).await;
+        let (queue, waiting) = opened.map_err(|source| StartError::Queue { path, source })?;
         let (intake, entries) = mpsc::channel(writer::INTAKE);
         let health = Health::new();
-        let writer = Writer::new(queue, store.clone(), health.clone());
+        let writer = Writer::new(queue, waiting, deps.clock.settings(), store.clone(), health.clone());
         deps.tasks.spawn(writer.run(entries, deps.tasks.stopping()));
         deps.tasks.spawn_until_stop(directory.clone().follow());
         let upkeep =
@@ -159,7 +160,10 @@ impl Temperatures {
     /// Hands a reading to the writer. What a probe sends that failed is no row.
     fn keep(&self, reading: Reading) {
         let Reading { sensor, captured_at, received_at, value: Some(value) } = reading else { return };
-        if self.0.intake.try_send(Entry { sensor, captured_at, received_at, value }).is_err() {
+        let clock = &self.0.clock;
+        // Two readings of the clock may stand on both sides of a step; that one reading has the wrong date, as before.
+        let moment = if clock.is_set() { None } else { clock.booted(clock.epoch(), captured_at) };
+        if self.0.intake.try_send((Entry { sensor, captured_at, received_at, value }, moment)).is_err() {
             metrics::counter!("larder_readings_dropped_total", "reason" => "disk_hangs").increment(1);
             repeats::say!(error, "", { sensor.id = %sensor }, "the disk hangs; readings are lost");
         }

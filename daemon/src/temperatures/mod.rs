@@ -17,6 +17,7 @@ mod series;
 mod service;
 mod store;
 mod upkeep;
+mod waiting;
 mod watch;
 mod writer;
 

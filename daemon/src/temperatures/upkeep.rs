@@ -6,11 +6,10 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::{Config, directory::Directory, store::Store};
 use crate::{
-    clock::{self, Clock, Trust},
+    clock::{Clock, Trust},
     db,
     outcome::chain,
     repeats,
-    tasks::blocking,
 };
 
 /// How often it is looked for.
@@ -49,9 +48,7 @@ impl Upkeep {
             }
         }
         let now = self.clock.now();
-        let newest = self.store.newest_at().await?;
-        let synchronised = blocking(clock::synchronised).await;
-        if trust.look(self.clock.epoch(), now, newest, synchronised) {
+        if trust.look(&self.clock) {
             self.forget_old(&keys, now).await?;
         }
         Ok(())

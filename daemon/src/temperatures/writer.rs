@@ -5,6 +5,7 @@
 
 use std::{
     io,
+    path::PathBuf,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
@@ -18,8 +19,10 @@ use tokio_util::sync::CancellationToken;
 use super::{
     queue::{Entry, Queue},
     store::Store,
+    waiting::Waiting,
 };
 use crate::{
+    clock::{BootMoment, Clock},
     db::{self, Change},
     outcome::chain,
     parts::Trouble,
@@ -55,20 +58,32 @@ impl Health {
     }
 }
 
+/// What came, and the moment of the boot if the clock was not set then.
+pub(super) type Came = (Entry, Option<BootMoment>);
+
 pub(super) struct Writer {
     queue: Arc<Mutex<Queue>>,
+    waiting: Arc<Mutex<Waiting>>,
+    settings: watch::Receiver<bool>,
     store: Store,
     health: Health,
     kept: Notify,
 }
 
 impl Writer {
-    pub(super) fn new(queue: Queue, store: Store, health: Health) -> Self {
-        Self { queue: Arc::new(Mutex::new(queue)), store, health, kept: Notify::new() }
+    pub(super) fn new(
+        queue: Queue,
+        waiting: Waiting,
+        settings: watch::Receiver<bool>,
+        store: Store,
+        health: Health,
+    ) -> Self {
+        let (queue, waiting) = (Arc::new(Mutex::new(queue)), Arc::new(Mutex::new(waiting)));
+        Self { queue, waiting, settings, store, health, kept: Notify::new() }
     }
 
     /// Runs until it is told to stop; then what came is on the disk, and in rows if the database is there.
-    pub(super) async fn run(self, mut intake: mpsc::Receiver<Entry>, stopping: CancellationToken) {
+    pub(super) async fn run(self, mut intake: mpsc::Receiver<Came>, stopping: CancellationToken) {
         let drained = CancellationToken::new();
         let keep = async {
             self.keep(&mut intake, stopping).await;
@@ -77,13 +92,16 @@ impl Writer {
         tokio::join!(keep, self.write(drained.clone()));
     }
 
-    async fn keep(&self, intake: &mut mpsc::Receiver<Entry>, stopping: CancellationToken) {
+    async fn keep(&self, intake: &mut mpsc::Receiver<Came>, stopping: CancellationToken) {
         let mut entries = Vec::new();
+        let mut settings = self.settings.clone();
         loop {
             let came = tokio::select! {
                 biased;
                 () = stopping.cancelled() => false,
                 came = intake.recv_many(&mut entries, INTAKE) => came > 0,
+                // Its sender lives as long as the clock. What waited for it is dated now.
+                _ = settings.changed() => true,
             };
             if came {
                 tokio::select! {
@@ -95,9 +113,20 @@ impl Writer {
             while let Ok(entry) = intake.try_recv() {
                 entries.push(entry);
             }
-            self.append(std::mem::take(&mut entries)).await;
+            self.take(std::mem::take(&mut entries)).await;
             if !came {
                 return;
+            }
+        }
+    }
+
+    async fn take(&self, came: Vec<Came>) {
+        let waiting = Arc::clone(&self.waiting);
+        match blocking(move || lock(&waiting).pass(came)).await {
+            Ok(entries) => self.append(entries).await,
+            Err(error) => {
+                metrics::counter!("larder_readings_dropped_total", "reason" => "disk_failed").increment(1);
+                repeats::say!(error, "", { cause = chain(&error) }, "readings that wait for the clock are lost");
             }
         }
     }
@@ -188,7 +217,7 @@ impl Writer {
     }
 }
 
-fn lock(queue: &Mutex<Queue>) -> MutexGuard<'_, Queue> {
+fn lock<T>(queue: &Mutex<T>) -> MutexGuard<'_, T> {
     queue.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -197,7 +226,20 @@ fn waiting_of(count: u64) -> f64 {
     count as f64
 }
 
-/// Opens the queue on a thread for it.
-pub(super) async fn open(folder: std::path::PathBuf, most_bytes: u64) -> io::Result<Queue> {
-    blocking(move || Queue::open(folder, most_bytes)).await
+/// Opens the queue, and what waits for the clock, on a thread for it.
+pub(super) async fn open(folder: PathBuf, most_bytes: u64, clock: Clock) -> io::Result<(Queue, Waiting)> {
+    let opening = move || {
+        let queue = Queue::open(folder.clone(), most_bytes)?;
+        let (waiting, lost) = Waiting::open(folder, most_bytes, clock)?;
+        Ok::<_, io::Error>((queue, waiting, lost))
+    };
+    let (queue, waiting, lost) = blocking(opening).await?;
+    if lost > 0 {
+        metrics::counter!("larder_readings_dropped_total", "reason" => "no_date").increment(lost);
+        tracing::warn!(
+            readings = lost,
+            "readings of a time when the clock was never set have no date and are given up"
+        );
+    }
+    Ok((queue, waiting))
 }

@@ -15,6 +15,7 @@ mod backups;
 mod boards;
 mod camera;
 mod channels;
+mod clocks;
 mod ctl;
 mod database;
 mod flood;

@@ -10,7 +10,7 @@ use std::{
     time::Duration,
 };
 
-use larder_daemon::{config::Config, db::cluster::Cluster, tasks::Tasks};
+use larder_daemon::{clock::Clock, config::Config, db::cluster::Cluster, tasks::Tasks};
 use larder_proto::pb::{self, sign_in_request};
 use serde_json::Value;
 use tempfile::TempDir;
@@ -91,7 +91,7 @@ async fn what_every_earlier_release_recorded_outlives_its_database_and_is_verifi
         until("what the camera is to be kept", || async { kept.exists().then_some(()) }).await;
         let postgres = hub.state().join("postgres");
         let aside = postgres.with_extension("lost");
-        let hub = hub.restart_after(|| fs::rename(&postgres, &aside).unwrap()).await;
+        let hub = hub.restart_after(Clock::new(), || fs::rename(&postgres, &aside).unwrap()).await;
 
         let request = pb::AdoptFootageRequest {};
         let mut progress = hub.clients.recordings.clone().adopt_footage(request).await.unwrap().into_inner();

@@ -71,6 +71,7 @@ const REASONS: Record<GapReason, string> = {
   [GapReason.HUB_DOWN]: 'hub was off',
   [GapReason.NOT_SCHEDULED]: 'not switched on',
   [GapReason.DELETED]: 'deleted',
+  [GapReason.CLOCK_STEPPED]: 'clock was set forward',
 };
 
 /** Why nothing was recorded, in words. A newer hub may have reasons that this page does not know. */

@@ -72,12 +72,12 @@ pub(super) async fn segment(
     let camera = hls.camera(&camera)?;
     let id = run_id(&run)?;
     let no_segment = || Refusal::new(Kind::NotFound, format!("no such segment {segment:?}"));
-    let started_at = segment.strip_suffix(".m4s").and_then(|micros| micros.parse().ok());
-    let started_at = started_at.and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(no_segment)?;
-    let found = hls.deps.store.segment(id, started_at).await?;
+    let named = segment.strip_suffix(".m4s").and_then(|micros| micros.parse().ok());
+    let named = named.and_then(|micros| Timestamp::from_microsecond(micros).ok()).ok_or_else(no_segment)?;
+    let found = hls.deps.store.segment(id, named).await?;
     let (segment, fragments) = found.filter(|(segment, _)| segment.camera == camera).ok_or_else(no_segment)?;
 
-    let etag = format!("\"{}-{}-{}\"", id.0, started_at.as_microsecond(), segment.size_bytes);
+    let etag = format!("\"{}-{}-{}\"", id.0, named.as_microsecond(), segment.size_bytes);
     let part = ranges::asked(&headers, segment.size_bytes, &etag);
     if !covered(caller, &segment, &fragments, &part) {
         return Err(beyond_grant());

@@ -50,7 +50,7 @@ impl Item {
 pub(super) fn items(played: &[Played]) -> Vec<Item> {
     let mut items = Vec::new();
     for Played { run, segment } in played {
-        let file: Arc<str> = segment.file_name().into();
+        let file: Arc<str> = run.dated.file_name(segment.started_at).into();
         let numbered = (segment.first_sequence..).zip(segment.fragments.fragments());
         // What is damaged is a hole: players fail at it, and at what follows.
         for (sequence, fragment) in numbered.filter(|(_, fragment)| !fragment.is_damaged) {

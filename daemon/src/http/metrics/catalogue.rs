@@ -118,7 +118,11 @@ pub const METRICS: &[Metric] = &[
     gauge("larder_sensor_newest_reading_timestamp_seconds", &["sensor"], "when the newest reading was captured"),
     counter("larder_readings_written_total", &[], "readings that became rows"),
     gauge("larder_readings_waiting", &[], "readings that wait to be written to the database"),
-    counter("larder_readings_dropped_total", &["reason"], "readings lost: the queue was full, or the disk hung"),
+    counter(
+        "larder_readings_dropped_total",
+        &["reason"],
+        "readings lost: the queue was full, the disk hung, or the clock was never set",
+    ),
     // Alarms.
     gauge("larder_alarms_raised", &[], "alarms that are raised"),
     counter("larder_alarm_transitions_total", &["occasion"], "times an alarm was raised, repeated or cleared"),

@@ -6,7 +6,7 @@ use crate::{
         index_file::{self, Indexed},
         made,
     },
-    recordings::{Fragment, FragmentIndex, Run, RunId},
+    recordings::{Dated, Fragment, FragmentIndex, Run, RunId},
 };
 
 /// A day of a camera: 1440 files of a minute, whose bytes were never written, and what a run's folder says of them.
@@ -23,6 +23,7 @@ fn day(root: &Path, camera: CameraId, ordinal: i64) {
         end_reason: Some(EndReason::Midnight),
         size: (640, 480),
         codec: "avc1.42C01E".into(),
+        dated: Dated::default(),
     };
     let folder = root.join(run.folder());
     std::fs::create_dir_all(&folder).unwrap();

@@ -121,8 +121,8 @@ impl Service {
         if more {
             runs.pop();
         }
-        let last = runs.last().filter(|_| more).map(|last| &last.run);
-        let token = last.map(|run| ask::token_of(Position { started_at: run.started_at, run: run.id }));
+        let last = runs.last().filter(|_| more);
+        let token = last.map(|last| ask::token_of(Position { placed_at: last.placed_at, run: last.run.id }));
         Ok(pb::ListRecordingsResponse {
             recordings: runs.iter().map(messages::recording).collect(),
             next_page_token: token.unwrap_or_default(),

@@ -4,6 +4,7 @@ use std::{future::Future, time::Duration};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
+use tokio_postgres::{Row, types::ToSql};
 use uuid::Uuid;
 
 use super::{Error, RunId, SEGMENT_COLUMNS, Store, StoredSegment};
@@ -16,6 +17,19 @@ pub struct RemovedRun {
     pub run: RunId,
     /// Its folder below the recordings root.
     pub folder: String,
+}
+
+/// A segment by its place and its size.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub struct Recorded {
+    /// The camera's count of fragments before it, which only rises.
+    pub sequence: i64,
+    /// Its start, if that is known.
+    pub date: Option<Timestamp>,
+    /// How long it is.
+    pub duration: Duration,
+    /// Bytes of its file.
+    pub size_bytes: u64,
 }
 
 /// Whether a pin reaches into segment `s`.
@@ -102,82 +116,90 @@ impl Store {
         Ok((done, removed))
     }
 
-    /// The oldest segments that may be deleted, of one camera or of all: closed, local, not pinned, not yet marked.
+    /// A camera's oldest segments that may be deleted, in the order of their making: closed, local, not pinned, not yet
+    /// marked, and made before `before` ([`Recorded::sequence`]).
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn oldest_unpinned(&self, camera: Option<CameraId>, limit: u32) -> Result<Vec<StoredSegment>, Error> {
-        let client = self.client().await?;
-        let sql = format!(
-            "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
-             WHERE ($1::uuid IS NULL OR s.camera_id = $1) AND s.closed AND s.location = 'local'
-               AND s.deleting_since IS NULL AND NOT {PINNED}
-             ORDER BY s.started_at LIMIT $2"
-        );
-        let statement = client.prepare_cached(&sql).await?;
-        let rows = client.query(&statement, &[&super::uuid_of(camera), &i64::from(limit)]).await?;
-        rows.iter().map(super::stored_segment).collect()
+    pub async fn oldest_unpinned(
+        &self,
+        camera: CameraId,
+        before: i64,
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, Error> {
+        self.oldest("s.first_sequence < $2", camera, &before, limit).await
     }
 
-    /// The oldest segments that may be deleted, of each camera those that start before its time: closed, local, not
-    /// pinned, not yet marked.
+    /// The same, of those that ended before a time and whose dates are true: no other has an age.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn oldest_before(
+    pub async fn oldest_aged(
         &self,
-        before: &[(CameraId, Timestamp)],
+        camera: CameraId,
+        before: Timestamp,
+        limit: u32,
+    ) -> Result<Vec<StoredSegment>, Error> {
+        self.oldest("s.started_at < $2 AND s.ended_at < $2 AND r.date_known", camera, &before, limit).await
+    }
+
+    async fn oldest(
+        &self,
+        which: &str,
+        camera: CameraId,
+        bound: &(dyn ToSql + Sync),
         limit: u32,
     ) -> Result<Vec<StoredSegment>, Error> {
         let client = self.client().await?;
         let sql = format!(
-            "SELECT {SEGMENT_COLUMNS} FROM unnest($1::uuid[], $2::timestamptz[]) AS bound (camera_id, before)
-             JOIN segments s ON s.camera_id = bound.camera_id AND s.started_at < bound.before
-             JOIN runs r ON r.id = s.run_id
-             WHERE s.closed AND s.location = 'local' AND s.deleting_since IS NULL AND NOT {PINNED}
-             ORDER BY s.started_at LIMIT $3"
+            "SELECT {SEGMENT_COLUMNS} FROM segments s JOIN runs r ON r.id = s.run_id
+             WHERE s.camera_id = $1 AND s.closed AND s.location = 'local' AND s.deleting_since IS NULL
+               AND {which} AND NOT {PINNED}
+             ORDER BY s.first_sequence LIMIT $3"
         );
         let statement = client.prepare_cached(&sql).await?;
-        let cameras: Vec<_> = before.iter().map(|(camera, _)| camera.0).collect();
-        let times: Vec<_> = before.iter().map(|(_, time)| *time).collect();
-        let rows = client.query(&statement, &[&cameras, &times, &i64::from(limit)]).await?;
+        let rows = client.query(&statement, &[&camera.0, bound, &i64::from(limit)]).await?;
         rows.iter().map(super::stored_segment).collect()
     }
 
-    /// Start and bytes of the local segments of each camera's newest time, the newest first. What starts after `now` was
-    /// recorded by a wrong clock; it is among them, and the time is not counted from it.
+    /// The cameras that have local segments.
     ///
     /// # Errors
     /// When the database is away.
-    pub async fn newest_of_each(
-        &self,
-        time: Duration,
-        now: Timestamp,
-    ) -> Result<Vec<(CameraId, Vec<(Timestamp, u64)>)>, Error> {
+    pub async fn recorded_cameras(&self) -> Result<Vec<CameraId>, Error> {
+        let client = self.client().await?;
+        let sql = "SELECT c.id FROM cameras c WHERE EXISTS (
+                       SELECT FROM segments s WHERE s.camera_id = c.id AND s.location = 'local') ORDER BY c.id";
+        let statement = client.prepare_cached(sql).await?;
+        let rows = client.query(&statement, &[]).await?;
+        rows.iter().map(|row| Ok(CameraId(row.try_get(0)?))).collect()
+    }
+
+    /// A camera's local segments before a number, the newest first, so many at most.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn newest_before(&self, camera: CameraId, before: i64, limit: u32) -> Result<Vec<Recorded>, Error> {
         let client = self.client().await?;
         let statement = client
             .prepare_cached(
-                "SELECT c.id, s.started_at, s.size_bytes FROM cameras c
-                 CROSS JOIN LATERAL (
-                     SELECT coalesce((SELECT max(started_at) FROM segments
-                                      WHERE camera_id = c.id AND location = 'local' AND started_at <= $2),
-                                     (SELECT max(started_at) FROM segments
-                                      WHERE camera_id = c.id AND location = 'local')) AS started_at) newest
-                 JOIN segments s ON s.camera_id = c.id AND s.location = 'local' AND s.deleting_since IS NULL
-                                AND s.started_at >= newest.started_at - make_interval(secs => $1)
-                 ORDER BY c.id, s.started_at DESC",
+                "SELECT s.first_sequence, s.started_at, s.ended_at, s.size_bytes, r.date_known
+                 FROM segments s JOIN runs r ON r.id = s.run_id
+                 WHERE s.camera_id = $1 AND s.location = 'local' AND s.deleting_since IS NULL AND s.first_sequence < $2
+                 ORDER BY s.first_sequence DESC LIMIT $3",
             )
             .await?;
-        let mut cameras: Vec<(CameraId, Vec<(Timestamp, u64)>)> = Vec::new();
-        for row in client.query(&statement, &[&time.as_secs_f64(), &now]).await? {
-            let camera = CameraId(row.try_get(0)?);
-            let segment = (row.try_get(1)?, super::unsigned(row.try_get(2)?));
-            match cameras.last_mut() {
-                Some((last, segments)) if *last == camera => segments.push(segment),
-                _ => cameras.push((camera, vec![segment])),
-            }
-        }
-        Ok(cameras)
+        let rows = client.query(&statement, &[&camera.0, &before, &i64::from(limit)]).await?;
+        let recorded = |row: &Row| -> Result<Recorded, Error> {
+            let (began, ended): (Timestamp, Timestamp) = (row.try_get(1)?, row.try_get(2)?);
+            Ok(Recorded {
+                sequence: row.try_get(0)?,
+                date: row.try_get::<_, bool>(4)?.then_some(began),
+                duration: Duration::try_from(ended.duration_since(began)).unwrap_or_default(),
+                size_bytes: super::unsigned(row.try_get(3)?),
+            })
+        };
+        rows.iter().map(recorded).collect()
     }
 
     /// Removes an ended run with these segments of it, whose files are gone. Where it was, a gap says that it was
@@ -210,18 +232,6 @@ impl Store {
         let row = client.query_one(&statement, &[&super::uuid_of(camera)]).await?;
         Ok(super::unsigned(row.try_get(0)?))
     }
-
-    /// Start of a camera's newest segment: a clock that reads less than that is not to be believed.
-    ///
-    /// # Errors
-    /// When the database is away.
-    pub async fn newest(&self, camera: Option<CameraId>) -> Result<Option<jiff::Timestamp>, Error> {
-        let client = self.client().await?;
-        let statement = client
-            .prepare_cached("SELECT max(started_at) FROM segments WHERE $1::uuid IS NULL OR camera_id = $1")
-            .await?;
-        Ok(client.query_one(&statement, &[&super::uuid_of(camera)]).await?.try_get(0)?)
-    }
 }
 
 /// Runs are locked first and in order, so that two removals in one run see each other.
@@ -253,7 +263,7 @@ async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Re
         .query(
             "DELETE FROM runs r WHERE r.id = ANY($1) AND r.ended_at IS NOT NULL
              AND NOT EXISTS (SELECT FROM segments s WHERE s.run_id = r.id)
-             RETURNING r.id AS run_id, r.camera_id, r.started_at, r.ended_at",
+             RETURNING r.id AS run_id, r.camera_id, r.started_at, r.ended_at, r.shift_us, r.date_known",
             &[&runs],
         )
         .await?;
@@ -262,7 +272,12 @@ async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Re
     for row in &removed {
         let (run, camera) = (RunId(row.try_get("run_id")?), CameraId(row.try_get("camera_id")?));
         let began: jiff::Timestamp = row.try_get("started_at")?;
-        folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, began, run) });
+        let dated = super::dated(row)?;
+        folders.push(RemovedRun { run, folder: crate::recordings::run_folder(camera, dated.named(began), run) });
+        if !dated.is_known {
+            // Where it was, nobody knows.
+            continue;
+        }
         cameras.push(camera.0);
         from.push(began);
         to.push(row.try_get::<_, jiff::Timestamp>("ended_at")?);
@@ -289,7 +304,7 @@ async fn remove(transaction: &Transaction<'_>, ids: &[i64], runs: &[Uuid]) -> Re
 async fn join_gaps(transaction: &Transaction<'_>, camera: CameraId) -> Result<(), Error> {
     let joined = transaction
         .query_one(
-            "WITH kept AS (SELECT min(started_at) AS oldest FROM runs WHERE camera_id = $1),
+            "WITH kept AS (SELECT min(started_at) AS oldest FROM runs WHERE camera_id = $1 AND date_known),
              gone AS (DELETE FROM gaps USING kept WHERE camera_id = $1 AND ended_at <= kept.oldest
                       RETURNING gaps.started_at, gaps.ended_at)
              SELECT min(started_at), max(ended_at) FROM gone",

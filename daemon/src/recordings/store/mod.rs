@@ -1,7 +1,8 @@
 //! The SQL of recordings, by who needs it: [`recording`] for what is being written, [`folder`] for where it is, [`keeping`]
-//! for retention and deletion, [`deletion`] for what somebody chose to delete, [`reading`] for playback and lists, [`pins`] for pins and
-//! manual recording, [`verifying`] for what is compared with checksums.
+//! for retention and deletion, [`dating`] for runs of a wrong clock, [`deletion`] for what somebody chose to delete, [`reading`]
+//! for playback and lists, [`pins`] for pins and manual recording, [`verifying`] for what is compared with checksums.
 
+mod dating;
 mod deletion;
 mod folder;
 mod keeping;
@@ -21,15 +22,16 @@ use tokio::sync::broadcast;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
+pub use dating::Future;
 pub use deletion::Deletable;
 pub use folder::Elsewhere;
-pub use keeping::RemovedRun;
+pub use keeping::{Recorded, RemovedRun};
 pub use pins::PinError;
 pub use reading::{Played, Position, RunSummary, Stamp};
 pub use recording::Ordinals;
 pub use verifying::{Damage, Extent};
 
-use super::{EndReason, FragmentIndex, Gap, GapReason, Pin, Run, RunId, Segment};
+use super::{Dated, EndReason, FragmentIndex, Gap, GapReason, Pin, Run, RunId, Segment};
 use crate::db::{self, Change, Client, Db, Error};
 
 /// Longer than any segment: a row can cover a moment only when it began at most this long before. It bounds every
@@ -71,6 +73,8 @@ pub struct StoredSegment {
     pub place: Place,
     /// Whether its deletion has begun.
     pub deleting: bool,
+    /// How far its run's times are to be believed.
+    pub dated: Dated,
 }
 
 /// Where a segment's file is. The names are kept in rows: a contract.
@@ -102,7 +106,7 @@ impl StoredSegment {
 
     /// The file below the run's folder.
     pub fn file_name(&self) -> String {
-        format!("{}.m4s", self.started_at.as_microsecond())
+        self.dated.file_name(self.started_at)
     }
 
     /// The file below the recordings root.
@@ -139,16 +143,17 @@ impl Store {
 
 /// The columns that [`stored_segment`] reads, of `segments s JOIN runs r`.
 const SEGMENT_COLUMNS: &str = "s.id, s.run_id, s.camera_id, s.first_sequence, s.started_at, s.ended_at, s.size_bytes,
-    s.fragments, s.closed, s.location, s.deleting_since, r.started_at AS run_started_at";
+    s.fragments, s.closed, s.location, s.deleting_since, r.started_at AS run_started_at, r.shift_us, r.date_known";
 
 fn stored_segment(row: &Row) -> Result<StoredSegment, Error> {
     let run = RunId(row.try_get("run_id")?);
     let camera = CameraId(row.try_get("camera_id")?);
+    let dated = dated(row)?;
     Ok(StoredSegment {
         id: row.try_get("id")?,
         run,
         camera,
-        folder: super::run_folder(camera, row.try_get("run_started_at")?, run),
+        folder: super::run_folder(camera, dated.named(row.try_get("run_started_at")?), run),
         first_sequence: row.try_get("first_sequence")?,
         started_at: row.try_get("started_at")?,
         ended_at: row.try_get("ended_at")?,
@@ -157,12 +162,18 @@ fn stored_segment(row: &Row) -> Result<StoredSegment, Error> {
         closed: row.try_get("closed")?,
         place: Place::of(row.try_get("location")?),
         deleting: row.try_get::<_, Option<Timestamp>>("deleting_since")?.is_some(),
+        dated,
     })
+}
+
+fn dated(row: &Row) -> Result<Dated, Error> {
+    Ok(Dated { is_known: row.try_get("date_known")?, shift_us: row.try_get("shift_us")?, boot: None })
 }
 
 /// The columns that [`run`] reads.
 const RUN_COLUMNS: &str = "r.id AS run_id, r.camera_id, r.ordinal, r.first_sequence AS run_first_sequence,
-    r.started_at AS run_started_at, r.ended_at AS run_ended_at, r.end_reason, r.width, r.height, r.codec";
+    r.started_at AS run_started_at, r.ended_at AS run_ended_at, r.end_reason, r.width, r.height, r.codec,
+    r.shift_us, r.date_known";
 
 fn run(row: &Row) -> Result<Run, Error> {
     let end_reason = row
@@ -179,6 +190,7 @@ fn run(row: &Row) -> Result<Run, Error> {
         end_reason,
         size: (pixels(row, "width")?, pixels(row, "height")?),
         codec: row.try_get("codec")?,
+        dated: dated(row)?,
     })
 }
 

@@ -32,13 +32,15 @@ pub struct RunSummary {
     pub fragments: u64,
     /// Whether a pin reaches into it.
     pub pinned: bool,
+    /// Where it stands among others: its start, or behind the run before it when its date is not known.
+    pub placed_at: Timestamp,
 }
 
 /// Where a page of a list ends.
 #[derive(Clone, Copy, Debug, Eq, PartialEq)]
 pub struct Position {
-    /// Start of the last run of the page before.
-    pub started_at: Timestamp,
+    /// Where the last run of the page before stands ([`RunSummary::placed_at`]).
+    pub placed_at: Timestamp,
     /// And its id.
     pub run: RunId,
 }
@@ -135,22 +137,19 @@ impl Store {
         client.query_opt(&statement, &[&run.0]).await?.as_ref().map(super::run).transpose()
     }
 
-    /// One segment of a run by its start, unless it is being deleted; with its fragments.
+    /// One segment of a run by the time in its file's name, unless it is being deleted; with its fragments.
     ///
     /// # Errors
     /// When the database is away or the row is broken.
-    pub async fn segment(
-        &self,
-        run: RunId,
-        started_at: Timestamp,
-    ) -> Result<Option<(StoredSegment, FragmentIndex)>, Error> {
+    pub async fn segment(&self, run: RunId, named: Timestamp) -> Result<Option<(StoredSegment, FragmentIndex)>, Error> {
         let client = self.client().await?;
         let sql = format!(
             "SELECT {SEGMENT_COLUMNS}, s.fragment_index FROM segments s JOIN runs r ON r.id = s.run_id
-             WHERE s.run_id = $1 AND s.started_at = $2 AND s.deleting_since IS NULL"
+             WHERE s.run_id = $1 AND s.started_at = $2::timestamptz + r.shift_us * interval '1 microsecond'
+               AND s.deleting_since IS NULL"
         );
         let statement = client.prepare_cached(&sql).await?;
-        let row = client.query_opt(&statement, &[&run.0, &started_at]).await?;
+        let row = client.query_opt(&statement, &[&run.0, &named]).await?;
         row.map(|row| Ok((super::stored_segment(&row)?, index(&row)?))).transpose()
     }
 
@@ -169,14 +168,15 @@ impl Store {
         let client = self.client().await?;
         let sql = format!(
             "{} WHERE ($1::uuid IS NULL OR r.camera_id = $1)
-               AND ($2::timestamptz IS NULL OR (r.started_at < $3 AND coalesce(r.ended_at, 'infinity') > $2))
-               AND ($4::timestamptz IS NULL OR (r.started_at, r.id) < ($4, $5::uuid))
-             ORDER BY r.started_at DESC, r.id DESC LIMIT $6",
+               AND ($2::timestamptz IS NULL OR (r.placed_at < $3 AND CASE WHEN r.date_known
+                    THEN coalesce(r.ended_at, 'infinity') > $2 ELSE r.placed_at >= $2 END))
+               AND ($4::timestamptz IS NULL OR (r.placed_at, r.id) < ($4, $5::uuid))
+             ORDER BY r.placed_at DESC, r.id DESC LIMIT $6",
             summary_of("AND held.segments > 0")
         );
         let statement = client.prepare_cached(&sql).await?;
         let (from, to) = range.map_or((None, None), |range| (Some(range.start), Some(range.end)));
-        let (at, id) = after.map_or((None, None), |after| (Some(after.started_at), Some(after.run.0)));
+        let (at, id) = after.map_or((None, None), |after| (Some(after.placed_at), Some(after.run.0)));
         let rows =
             client.query(&statement, &[&super::uuid_of(camera), &from, &to, &at, &id, &i64::from(limit)]).await?;
         rows.iter().map(summary).collect()
@@ -212,7 +212,7 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "SELECT started_at, ended_at FROM runs
-                 WHERE camera_id = $1 AND started_at < $3 AND ended_at > $2 ORDER BY started_at",
+                 WHERE camera_id = $1 AND started_at < $3 AND ended_at > $2 AND date_known ORDER BY started_at",
             )
             .await?;
         let mut ended = Vec::new();
@@ -226,14 +226,14 @@ impl Store {
         let client = self.client().await?;
         // Segments of one run that follow each other are one stretch; a second of tolerance hides rounding alone.
         let sql = format!(
-            "SELECT run_id, min(started_at) AS started_at, max(ended_at) AS ended_at,
+            "SELECT run_id, date_known, min(started_at) AS started_at, max(ended_at) AS ended_at,
                     sum(size_bytes)::bigint AS size_bytes
              FROM (SELECT *, count(*) FILTER (WHERE fresh) OVER (PARTITION BY run_id ORDER BY started_at) AS stretch
-                   FROM (SELECT s.run_id, s.started_at, s.ended_at, s.size_bytes,
+                   FROM (SELECT s.run_id, r.date_known, s.started_at, s.ended_at, s.size_bytes,
                                 s.started_at > lag(s.ended_at) OVER (PARTITION BY s.run_id ORDER BY s.started_at)
                                                + interval '1 second' AS fresh
-                         FROM segments s WHERE {REACHES} AND {KEPT}) marked) numbered
-             GROUP BY run_id, stretch ORDER BY min(started_at)"
+                         FROM segments s JOIN runs r ON r.id = s.run_id WHERE {REACHES} AND {KEPT}) marked) numbered
+             GROUP BY run_id, date_known, stretch ORDER BY min(started_at)"
         );
         let statement = client.prepare_cached(&sql).await?;
         let rows = client.query(&statement, &[&camera.0, &range.start, &range.end, &reach(range)]).await?;
@@ -242,6 +242,7 @@ impl Store {
                 run: RunId(row.try_get("run_id")?),
                 range: row.try_get("started_at")?..row.try_get("ended_at")?,
                 size_bytes: super::unsigned(row.try_get("size_bytes")?),
+                is_date_known: row.try_get("date_known")?,
             })
         };
         rows.iter().map(stretch).collect()
@@ -255,7 +256,7 @@ pub(super) fn reach(range: &Range<Timestamp>) -> Timestamp {
 
 fn summary_of(condition: &str) -> String {
     format!(
-        "SELECT {RUN_COLUMNS}, held.segments, held.fragments, held.size_bytes,
+        "SELECT {RUN_COLUMNS}, r.placed_at, held.segments, held.fragments, held.size_bytes,
                 EXISTS (SELECT FROM pins p WHERE p.camera_id = r.camera_id AND p.ended_at > r.started_at
                         AND p.started_at < coalesce(r.ended_at, 'infinity')) AS pinned
          FROM runs r JOIN LATERAL (
@@ -272,6 +273,7 @@ fn summary(row: &Row) -> Result<RunSummary, Error> {
         segments: super::unsigned(row.try_get("segments")?),
         fragments: super::unsigned(row.try_get("fragments")?),
         pinned: row.try_get("pinned")?,
+        placed_at: row.try_get("placed_at")?,
     })
 }
 

@@ -25,8 +25,10 @@ impl Store {
         let statement = client
             .prepare_cached(
                 "INSERT INTO runs (id, camera_id, ordinal, first_sequence, started_at, ended_at, end_reason,
-                                   width, height, codec)
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                   width, height, codec, shift_us, date_known, placed_at)
+                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, CASE WHEN $12 THEN $5 ELSE coalesce(
+                     (SELECT placed_at + ($3 - ordinal) * interval '1 microsecond' FROM runs
+                      WHERE camera_id = $2 AND ordinal < $3 ORDER BY ordinal DESC LIMIT 1), $5) END)
                  ON CONFLICT (id) DO UPDATE
                  SET ended_at = coalesce(runs.ended_at, excluded.ended_at),
                      end_reason = coalesce(runs.end_reason, excluded.end_reason)",
@@ -48,6 +50,8 @@ impl Store {
                     &width,
                     &height,
                     &run.codec,
+                    &run.dated.shift_us,
+                    &run.dated.is_known,
                 ],
             )
             .await?;

@@ -20,13 +20,6 @@ const HOURS: Table = Table { name: "reading_hours", time: "began_at", step: "150
 const DAYS: Table = Table { name: "reading_days", time: "began_at", step: "3600 days" };
 
 impl Store {
-    /// When the newest reading was captured.
-    pub(in crate::temperatures) async fn newest_at(&self) -> Result<Option<Timestamp>, db::Error> {
-        let sql = "SELECT max(newest.at) AS at FROM sensors CROSS JOIN LATERAL (
-                       SELECT max(captured_at) AS at FROM readings WHERE sensor = sensors.key) AS newest";
-        get(&self.db.client().await?.query_one(sql, &[]).await?, "at")
-    }
-
     /// The keys of all sensors, and of those that are gone and have left rows.
     pub(in crate::temperatures) async fn keys(&self) -> Result<(Vec<i32>, Vec<i32>), db::Error> {
         let client = self.db.client().await?;

@@ -130,7 +130,9 @@ impl Scene {
 
         let daemon = home.start();
         let clients = home.clients().await;
-        let ended = watched.runs(home).into_iter().filter(|run| run.end_reason().is_some());
+        // The run that the others are copies of was made before them, and is dated after: it goes first.
+        let is_copy = |run: &RunFiles| run.about["ordinal"] != 0;
+        let ended = watched.runs(home).into_iter().filter(|run| run.end_reason().is_some() && is_copy(run));
         let is_old = |run: &RunFiles| run.bounds().0 < now - SignedDuration::from_hours(48);
         let (old, young): (Vec<_>, Vec<_>) = ended.partition(is_old);
         until("rows of all footage", || async {

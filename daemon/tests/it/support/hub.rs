@@ -8,6 +8,7 @@ use std::{
 use hyper_util::rt::TokioIo;
 use larder_daemon::{
     app::{Addresses, App},
+    clock::Clock,
     config::Config,
     temperatures::Temperatures,
     testing::prepare_cluster,
@@ -60,12 +61,21 @@ impl Hub {
         Self::start_in(state_folder(settings), settings).await
     }
 
+    /// On a machine whose clock is this one.
+    pub(crate) async fn start_on(clock: Clock) -> Self {
+        Self::begin(state_folder(&[]), &[], clock).await
+    }
+
     /// In a folder that holds a state already.
     pub(crate) async fn start_in(state: TempDir, settings: &[&str]) -> Self {
+        Self::begin(state, settings, Clock::new()).await
+    }
+
+    async fn begin(state: TempDir, settings: &[&str], clock: Clock) -> Self {
         // Set by whichever test is first.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let settings: Vec<String> = settings.iter().map(|setting| (*setting).to_owned()).collect();
-        let app = App::start(state_config(state.path(), &settings)).await.unwrap();
+        let app = App::start_on(clock, state_config(state.path(), &settings), None).await.unwrap();
         let clients = Clients::new(over_socket(&app.addresses().socket).await);
         let hub = Self { state, settings, app: Some(app), clients };
         hub.ready().await;
@@ -105,16 +115,21 @@ impl Hub {
 
     /// Stops it and starts it again on the same state.
     pub(crate) async fn restart(self) -> Self {
-        let hub = self.restart_after(|| ()).await;
+        self.restart_on(Clock::new()).await
+    }
+
+    /// The same, on a machine whose clock is this one.
+    pub(crate) async fn restart_on(self, clock: Clock) -> Self {
+        let hub = self.restart_after(clock, || ()).await;
         hub.ready().await;
         hub
     }
 
-    /// As [`Hub::restart`]; something is done to the state while it is stopped, and no part need be ready after it.
-    pub(crate) async fn restart_after(mut self, meanwhile: impl FnOnce()) -> Self {
+    /// As that; something is done to the state while it is stopped, and no part need be ready after it.
+    pub(crate) async fn restart_after(mut self, clock: Clock, meanwhile: impl FnOnce()) -> Self {
         assert!(self.app.take().unwrap().stop().await, "something overran the grace period");
         meanwhile();
-        let app = App::start(state_config(self.state.path(), &self.settings)).await.unwrap();
+        let app = App::start_on(clock, state_config(self.state.path(), &self.settings), None).await.unwrap();
         self.clients = Clients::new(over_socket(&app.addresses().socket).await);
         self.app = Some(app);
         self

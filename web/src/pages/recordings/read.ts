@@ -1,6 +1,6 @@
 import { timestampFromMs, timestampMs, type Timestamp } from '@bufbuild/protobuf/wkt';
 import { recordings } from '../../api/client';
-import type { Day } from './strip';
+import type { Day, Undated } from './strip';
 
 /** What is known of a camera in a range; what still goes on ends now. */
 export async function readTimeline(
@@ -28,4 +28,22 @@ export async function readTimeline(
     })),
     sizeBytes: timeline.spans.reduce((sum, span) => sum + Number(span.sizeBytes), 0),
   };
+}
+
+/** What was made in a range by a clock that was not set. */
+export async function readUndated(
+  camera: string,
+  from: number,
+  to: number,
+  signal?: AbortSignal,
+): Promise<Undated[]> {
+  const range = { from: timestampFromMs(from), to: timestampFromMs(to) };
+  const listed = await recordings.listRecordings({ camera, range, pageSize: 1000 }, { signal });
+  return listed.recordings
+    .filter((recording) => recording.dateUnknown)
+    .map(({ id, startedAt, endedAt, sizeBytes }) => ({
+      id,
+      lengthMs: startedAt && endedAt ? timestampMs(endedAt) - timestampMs(startedAt) : 0,
+      sizeBytes: Number(sizeBytes),
+    }));
 }

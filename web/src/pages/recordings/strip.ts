@@ -27,6 +27,13 @@ export interface Day {
   sizeBytes: number;
 }
 
+/** A recording of a clock that was not set: nobody knows when exactly it was made. */
+export interface Undated {
+  id: string;
+  lengthMs: number;
+  sizeBytes: number;
+}
+
 /** A mark of the ruler. */
 export interface Tick {
   at: number;
