@@ -21,7 +21,7 @@ const SETTLE: Duration = Duration::from_millis(200);
 const CHANNELS: [&str; 2] = ["cameras", "sensors"];
 
 /// Runs until dropped. Cancel safe.
-pub async fn keep(db: Db, recorder: Recorder) {
+pub(super) async fn keep(db: Db, recorder: Recorder) {
     let mut changes = db.changes();
     let mut due = Instant::now();
     loop {

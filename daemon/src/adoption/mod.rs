@@ -15,8 +15,6 @@ use std::{collections::BTreeSet, sync::Arc};
 use larder_proto::wire::CameraId;
 use tokio::sync::watch;
 
-pub use keeper::keep;
-
 use crate::{
     db::Db,
     outcome::Refusal,
@@ -46,8 +44,10 @@ struct Candidate {
 }
 
 impl Adoption {
-    /// Over the recorder's folder and the hub's database.
-    pub fn new(db: Db, hub_key: HubKey, recorder: Recorder, tasks: Tasks) -> Self {
+    /// Over the recorder's folder and the hub's database. From now on what cameras are is kept beside their recordings.
+    pub fn start(db: &Db, hub_key: HubKey, recorder: &Recorder, tasks: &Tasks) -> Self {
+        tasks.spawn_until_stop(keeper::keep(db.clone(), recorder.clone()));
+        let (db, recorder, tasks) = (db.clone(), recorder.clone(), tasks.clone());
         Self { db, hub_key, recorder, tasks, working: Arc::default() }
     }
 

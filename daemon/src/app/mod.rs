@@ -26,7 +26,7 @@ use tokio::time::Instant;
 
 use crate::{
     access::{Access, Accounts, Links},
-    adoption::{self, Adoption},
+    adoption::Adoption,
     alarms,
     backups::{self, Backups},
     cameras::{self, Directory},
@@ -218,30 +218,21 @@ impl App {
         let (hub, viewers) = watched(&clock, &events, &background);
         let root = recordings_folder(&config, &state);
         let recordings = recordings::Store::new(db.clone());
-        let recorder = Recorder::start(
-            &config.recordings,
-            recorder::Deps {
-                hub: hub.clone(),
-                clock: clock.clone(),
-                events: events.clone(),
-                tasks: background.clone(),
-                recordings: recordings.clone(),
-                root: root.clone(),
-                state: state.clone(),
-            },
-        );
+        let deps = recorder::Deps {
+            hub: hub.clone(),
+            clock: clock.clone(),
+            events: events.clone(),
+            tasks: background.clone(),
+            recordings: recordings.clone(),
+            root: root.clone(),
+            state: state.clone(),
+        };
+        let recorder = Recorder::start(&config.recordings, deps);
+        let adoption = Adoption::start(&db, hub_key.clone(), &recorder, &background);
         background.spawn_until_stop(follow::cameras(directory.clone(), hub.clone(), recorder.clone()));
-        let temperatures = Temperatures::start(
-            &config.temperatures,
-            temperatures::Deps {
-                db: db.clone(),
-                clock: clock.clone(),
-                tasks: background.clone(),
-                state: state.clone(),
-                cache,
-            },
-        )
-        .await?;
+        let (of_db, of_clock, tasks) = (db.clone(), clock.clone(), background.clone());
+        let deps = temperatures::Deps { db: of_db, clock: of_clock, tasks, state: state.clone(), cache };
+        let temperatures = Temperatures::start(&config.temperatures, deps).await?;
         let jobs = jobs(&db, &clock, &recordings, &recorder);
         let tellers = Tellers { config: &config, db: &db, jobs: &jobs, key: &hub_key, clock: &clock, tasks: &watchers };
         let watched = alarms::Sources::new(&temperatures, &hub, &directory, &recorder);
@@ -253,8 +244,6 @@ impl App {
         let (ingest, thermometer) = doors.open(&temperatures, &events, &sources).await?;
 
         let addresses = places.addresses(&ingest, &thermometer)?;
-        background.spawn_until_stop(adoption::keep(db.clone(), recorder.clone()));
-        let adoption = Adoption::new(db.clone(), hub_key, recorder.clone(), background.clone());
         let shared = Shared {
             config,
             clock,

@@ -25,7 +25,7 @@ use super::{
     recover::{RunOnDisk, folders, run_folders},
     retention::Deleted,
     room::{self, Kept, Minimum},
-    run_file::{self, Notes},
+    run_file,
     shared::Shared,
 };
 use crate::{
@@ -85,7 +85,7 @@ fn of_run(folder: &Path, active: &Active) -> io::Result<Vec<Found>> {
         let range = *start..end.unwrap_or(Timestamp::MAX);
         Ok(Found {
             camera: run.camera,
-            is_free: is_closed(&run, *start, active) && is_unpinned(&notes, &range),
+            is_free: is_closed(&run, *start, active) && notes.is_unpinned(&range),
             range,
             folder: folder.to_owned(),
             path: path.clone(),
@@ -103,11 +103,6 @@ fn is_closed(run: &Run, start: Timestamp, active: &Active) -> bool {
         Some(open) => open.is_some_and(|open| start < open),
         None => run.ended_at.is_some(),
     }
-}
-
-fn is_unpinned(notes: &Notes, range: &Range<Timestamp>) -> bool {
-    let holds = |pin: &Range<Timestamp>| pin.start < range.end && pin.end > range.start;
-    notes.pins.as_ref().is_some_and(|pins| !pins.iter().any(holds))
 }
 
 /// Those that go for so many bytes, of a list with the oldest first.
@@ -187,7 +182,7 @@ pub(super) async fn note(shared: &Shared) {
     let gone = std::mem::take(&mut *shared.unnoted());
     let left: Gone = blocking(move || {
         let fails = |(folder, ranges): &(PathBuf, Vec<Range<Timestamp>>)| {
-            run_file::change(folder, |_, notes| notes.deleted.extend(ranges.iter().cloned()))
+            run_file::change(folder, |_, notes| ranges.iter().cloned().for_each(|range| notes.delete(range)))
                 .inspect_err(|error| tracing::warn!(error = chain(error), "what was deleted could not be noted yet"))
                 .is_err()
         };

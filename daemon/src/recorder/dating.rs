@@ -152,7 +152,7 @@ pub(super) mod tests {
     use super::*;
     use crate::{
         clock::{BootMoment, from_us, tests::Settable},
-        recorder::recover::tests::interrupted_of,
+        recorder::recover::{self, tests::interrupted_of},
         recordings::EndReason,
     };
 

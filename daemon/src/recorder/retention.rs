@@ -4,7 +4,12 @@
 //! pass. Pins are never touched: one that comes after the mark takes it back, as long as nothing is unlinked. While the
 //! database is away nothing is deleted, because pins live there; the one exception is in [`by_files`].
 
-use std::{collections::HashSet, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use jiff::Timestamp;
 use larder_proto::wire::CameraId;
@@ -18,10 +23,11 @@ use super::{
     disk::{self, DiskError, Space},
     order,
     room::{self, Budget, Minimum},
+    run_file,
     shared::Shared,
     wish::Wanted,
 };
-use crate::{clock::Clock, db, files, recordings::StoredSegment};
+use crate::{clock::Clock, db, files, outcome::chain, recordings::StoredSegment};
 
 /// With less than this free, PostgreSQL (16 MiB for each segment of its log) does not run any more.
 const NO_ROOM_FOR_ROWS: u64 = 64 << 20;
@@ -272,17 +278,31 @@ pub(super) async fn delete(shared: &Arc<Shared>, segments: Vec<StoredSegment>) -
     Ok(deleted)
 }
 
-fn unlink(root: &std::path::Path, segments: &[StoredSegment]) -> Result<Deleted, DiskError> {
+fn unlink(root: &Path, segments: &[StoredSegment]) -> Result<Deleted, DiskError> {
+    note(root, segments);
     let mut folders = HashSet::new();
     let mut deleted = Deleted::default();
     for segment in segments {
         let path = root.join(segment.path());
         files::remove(&path).map_err(DiskError::file(&path))?;
-        folders.extend(path.parent().map(std::path::Path::to_owned));
+        folders.extend(path.parent().map(Path::to_owned));
         deleted.add(Deleted { segments: 1, bytes: segment.size_bytes });
     }
     for folder in folders.into_iter().filter(|folder| folder.exists()) {
         disk::sync_folder(&folder)?;
     }
     Ok(deleted)
+}
+
+/// Says in the runs' own files what goes, so that nothing of it comes back should the rows be lost before the files are
+/// gone. A disk without room for that must be made room on all the same.
+fn note(root: &Path, segments: &[StoredSegment]) {
+    for of_run in segments.chunk_by(|one, next| one.folder == next.folder) {
+        let ranges = of_run.iter().map(|segment| segment.started_at..segment.ended_at);
+        let noted =
+            run_file::change(&root.join(&of_run[0].folder), |_, notes| ranges.for_each(|range| notes.delete(range)));
+        if let Err(error) = noted {
+            tracing::debug!(error = chain(&error), "what is deleted was not noted beside it");
+        }
+    }
 }

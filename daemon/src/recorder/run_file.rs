@@ -1,6 +1,6 @@
 //! `run.json`: what a run's folder says of the run, without the database.
 //!
-//! Besides the run itself: the ranges that are pinned, and what was deleted while no row could say so. It is read and
+//! Besides the run itself: the ranges that are pinned, and what was deleted on purpose. It is read and
 //! written whole by the recorder, by whoever pins, and by the sweep: one at a time.
 
 use std::{
@@ -33,8 +33,29 @@ static CHANGING: Mutex<()> = Mutex::new(());
 pub(super) struct Notes {
     /// The camera's pins that reach into the run. `None`: not known, so all of it counts as pinned.
     pub(super) pins: Option<Vec<Range<Timestamp>>>,
-    /// What was deleted on purpose while the database was away.
+    /// What was deleted on purpose: rows follow when they did not know, and no file in it comes back.
     pub(super) deleted: Vec<Range<Timestamp>>,
+}
+
+impl Notes {
+    /// Whether a file with that range is certainly not pinned.
+    pub(super) fn is_unpinned(&self, range: &Range<Timestamp>) -> bool {
+        let holds = |pin: &Range<Timestamp>| pin.start < range.end && pin.end > range.start;
+        self.pins.as_ref().is_some_and(|pins| !pins.iter().any(holds))
+    }
+
+    /// Whether the file that begins then was deleted on purpose.
+    pub(super) fn is_deleted(&self, start: Timestamp) -> bool {
+        self.deleted.iter().any(|range| range.contains(&start))
+    }
+
+    /// Adds what was deleted, to what it touches if it touches any.
+    pub(super) fn delete(&mut self, range: Range<Timestamp>) {
+        match self.deleted.last_mut().filter(|last| last.start <= range.start && range.start <= last.end) {
+            Some(last) => last.end = last.end.max(range.end),
+            None => self.deleted.push(range),
+        }
+    }
 }
 
 #[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]

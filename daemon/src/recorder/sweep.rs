@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     clock::is_plausible,
-    db,
+    db, files,
     outcome::chain,
     recordings::{Dated, EndReason, Gap, Run, RunId, Segment, StoredSegment},
 };
@@ -214,7 +214,7 @@ impl Sweep {
         // Retention may have removed the whole run since it was listed.
         let Ok(lengths) = lengths else { return Ok(Vec::new()) };
         let gone = known.iter().filter(|row| row.is_local() && !row.deleting && !lengths.contains_key(&row.started_at));
-        let meant = |row: &&StoredSegment| on_disk.notes.deleted.iter().any(|range| range.contains(&row.started_at));
+        let meant = |row: &&StoredSegment| on_disk.notes.is_deleted(row.started_at);
         let (meant, gone): (Vec<_>, Vec<_>) = gone.partition(meant);
         if !meant.is_empty() {
             let ids: Vec<i64> = meant.iter().map(|row| row.id).collect();
@@ -236,6 +236,12 @@ impl Sweep {
         let open = active.map(|open| open.unwrap_or(on_disk.run.started_at));
         let wanted: HashSet<_> =
             lengths.keys().copied().filter(|start| open.is_none_or(|open| *start < open) && wrong(start)).collect();
+        let is_left = |start: &Timestamp| !rows.contains_key(start) && on_disk.notes.is_deleted(*start);
+        let (left, wanted): (HashSet<_>, HashSet<_>) = wanted.into_iter().partition(is_left);
+        if active.is_none() && !left.is_empty() {
+            let on_disk = on_disk.clone();
+            blocking(move || finish_deletion(&on_disk, &left)).await?;
+        }
         let Some(from) = wanted.iter().min().copied() else { return Ok(Vec::new()) };
         let on_disk = on_disk.clone();
         let mut segments = blocking(move || segments::read(&on_disk, Some(from))).await?;
@@ -318,6 +324,19 @@ fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, D
     }
     recover::end(&mut on_disk, reason)?;
     Ok(on_disk.run.ended_at.is_some().then_some(on_disk))
+}
+
+/// Files whose deletion was begun, and whose rows were lost before it ended. A pin that came since holds them.
+fn finish_deletion(on_disk: &RunOnDisk, left: &HashSet<Timestamp>) -> Result<(), DiskError> {
+    let named = dating::segment_files(on_disk)?;
+    let ends = named.iter().skip(1).map(|(start, _)| *start).chain([Timestamp::MAX]);
+    for ((start, path), end) in named.iter().zip(ends) {
+        if left.contains(start) && on_disk.notes.is_unpinned(&(*start..end)) {
+            files::remove(path).map_err(DiskError::file(path))?;
+            tracing::info!(path = %path.display(), "a deletion that was interrupted is finished");
+        }
+    }
+    Ok(())
 }
 
 /// A deletion that was interrupted after the last segment.

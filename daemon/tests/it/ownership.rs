@@ -177,7 +177,7 @@ async fn what_was_recorded_in_a_folder_that_is_not_there_any_more_stays_listed_a
     let daemon = home.start();
     let clients = home.clients().await;
     let known = token(&clients).await;
-    record(&home, &clients, "cellar", 1).await.0;
+    record(&home, &clients, "cellar", 1).await;
     until("what is elsewhere to be told", || async {
         readiness(&home, &known).await.1.contains("recorder: ready, with a warning (elsewhere)").then_some(())
     })

@@ -46,7 +46,6 @@ fn day(root: &Path, camera: CameraId, ordinal: i64) {
 
 /// Indexes alone are read, no media: nothing is in these files. A year of them with `LARDER_LONG=1`.
 #[tokio::test(flavor = "multi_thread")]
-#[expect(clippy::print_stdout, reason = "whoever measures reads it")]
 async fn days_of_footage_are_adopted_by_their_indexes() {
     let bed = Bed::start().await;
     eventually("the folder is there", async || bed.recorder.status().trouble.is_none()).await;

@@ -115,12 +115,12 @@ impl Hub {
 
     /// Stops it and starts it again on the same state.
     pub(crate) async fn restart(self) -> Self {
-        self.restart_on(Clock::new()).await
+        Box::pin(self.restart_on(Clock::new())).await
     }
 
     /// The same, on a machine whose clock is this one.
     pub(crate) async fn restart_on(self, clock: Clock) -> Self {
-        let hub = self.restart_after(clock, || ()).await;
+        let hub = Box::pin(self.restart_after(clock, || ())).await;
         hub.ready().await;
         hub
     }
