@@ -188,6 +188,7 @@ async fn a_part_that_is_not_ready_is_named_with_its_reason() {
     assert_eq!(well.status, 200);
     let parts = [
         "alarms",
+        "backups",
         "camera_link",
         "cameras",
         "certificates",
