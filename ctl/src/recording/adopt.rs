@@ -85,7 +85,7 @@ fn question(view: &FootageView) -> String {
     let days = show_count(view.days, "day");
     let warning = match view.foreign.as_str() {
         "" => String::new(),
-        foreign => format!("\nOnly if what it belonged to is gone for good: {foreign}."),
+        foreign => format!("\nMind that {foreign}."),
     };
     format!("{cameras}, {days} of footage found. Take them over? Nothing is deleted.{warning}")
 }

@@ -18,7 +18,7 @@ use tokio::sync::watch;
 use crate::{
     db::Db,
     outcome::Refusal,
-    recorder::{Footage, FootageOf, Recorder},
+    recorder::{Footage, FootageOf, Foreign, Recorder},
     recordings::{Adopted, Adopting, Found, FoundCamera},
     secrets::HubKey,
     tasks::{Tasks, blocking},
@@ -115,7 +115,15 @@ impl Adopting for Adoption {
         let cameras: Vec<_> = candidates.iter().map(|candidate| Self::found(self, candidate)).collect();
         let days: BTreeSet<_> = candidates.iter().flat_map(|candidate| &candidate.footage.days).collect();
         let days = u32::try_from(days.len()).unwrap_or(u32::MAX);
-        Ok(Found { cameras, days, foreign: footage.foreign.map(|trouble| trouble.detail) })
+        let foreign = footage.foreign.map(|foreign| match foreign {
+            Foreign::Hub => {
+                "another hub recorded it, which must be gone for good: two hubs would delete each other's files"
+            }
+            Foreign::Database => {
+                "another database knows it, which must be gone for good; a backup of that one brings more back"
+            }
+        });
+        Ok(Found { cameras, days, foreign: foreign.map(str::to_owned) })
     }
 
     fn adopt(&self) -> watch::Receiver<Adopted> {

@@ -33,10 +33,19 @@ const REMOVED: &str = "removed";
 /// The recordings folder, as its files tell.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Footage {
-    /// Why the hub does not record to it: its rows stand in another database, or another hub recorded it.
-    pub foreign: Option<Trouble>,
+    /// Whose it is, when the hub does not record to it.
+    pub foreign: Option<Foreign>,
     /// Cameras with a recording at least, by id; removed ones are left out.
     pub cameras: Vec<FootageOf>,
+}
+
+/// Whose a folder is that is not this hub's and its database's.
+#[derive(Clone, Copy, Debug, Eq, PartialEq)]
+pub enum Foreign {
+    /// Another hub recorded it.
+    Hub,
+    /// Its rows stand in another database.
+    Database,
 }
 
 /// One camera's recordings, as their files tell.
@@ -118,10 +127,10 @@ impl Recorder {
     /// When the folder is not there or can't be read.
     pub async fn footage(&self, known: HashSet<CameraId>) -> Result<Footage, AdoptError> {
         let shared = &self.0.shared;
-        let foreign = shared.check_folder().await.err();
-        if let Some(trouble) = foreign.as_ref().filter(|trouble| !marker::is_foreign(trouble)) {
-            return Err(AdoptError::Folder(trouble.clone()));
-        }
+        let foreign = match shared.check_folder().await {
+            Ok(_) => None,
+            Err(trouble) => Some(marker::foreign(&trouble).ok_or(AdoptError::Folder(trouble))?),
+        };
         let (root, known) = (shared.root.clone(), if foreign.is_some() { HashSet::new() } else { known });
         let cameras = blocking(move || of_root(&root, &known)).await?;
         Ok(Footage { foreign, cameras })

@@ -9,6 +9,7 @@ use std::{fmt, fs, io, os::unix::fs::DirBuilderExt as _, path::Path, str::FromSt
 
 use uuid::Uuid;
 
+use super::footage::Foreign;
 use crate::{files, parts::Trouble};
 
 /// In the recordings folder.
@@ -138,9 +139,13 @@ pub(super) fn of(root: &Path) -> Result<Marker, Trouble> {
     found.ok_or_else(|| Trouble::new("marker_missing", format!("{} is no recordings folder", root.display())))
 }
 
-/// Whether the folder is there, and is another hub's or another database's.
-pub(super) fn is_foreign(trouble: &Trouble) -> bool {
-    [OTHER_HUB, OTHER_DATABASE].contains(&trouble.reason)
+/// Whose a folder is that is there and was refused for its owner.
+pub(super) fn foreign(trouble: &Trouble) -> Option<Foreign> {
+    match trouble.reason {
+        OTHER_HUB => Some(Foreign::Hub),
+        OTHER_DATABASE => Some(Foreign::Database),
+        _ => None,
+    }
 }
 
 /// The hub that a folder is marked for; `None` when there is no marker, or it names none.
@@ -167,9 +172,9 @@ fn expect_owner(root: &Path, found: Marker, owner: Owner) -> Result<(), Trouble>
             Err(Trouble::new(
                 OTHER_DATABASE,
                 format!(
-                    "what is in {root} stands in another database ({database}): bring that one back, or, when it is gone \
-                     for good, take the footage over with `larderctl recording adopt`; nothing is recorded or deleted until \
-                     then"
+                    "what is in {root} stands in another database ({database}): bring that one back, or restore a \
+                     backup of it (`larderctl backup list`); when it is gone for good, take the footage over with `larderctl \
+                     recording adopt`; nothing is recorded or deleted until then"
                 ),
             ))
         }

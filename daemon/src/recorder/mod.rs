@@ -68,7 +68,7 @@ use uuid::Uuid;
 
 pub use config::{Config, Encoder, Preset};
 pub use disk::{DiskError, Space};
-pub use footage::{AdoptError, Footage, FootageOf, Held};
+pub use footage::{AdoptError, Footage, FootageOf, Foreign, Held};
 pub use pins::PinFailed;
 pub use retention::{DeleteError, Deleted};
 pub use taken::Taken;
@@ -601,9 +601,11 @@ fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
 /// What was recorded and is not what it was.
 fn damage_trouble(damage: Damage) -> Trouble {
     let Damage { segments, fragments } = damage;
+    let fragments = if fragments == 1 { "one fragment".to_owned() } else { format!("{fragments} fragments") };
+    let files = if segments == 1 { "one file".to_owned() } else { format!("{segments} files") };
     let detail = format!(
-        "{fragments} recorded fragments in {segments} files are damaged and left out of playback; `larderctl recording verify` \
-         names them: check the disk, then delete them or leave them"
+        "recordings are damaged, {fragments} in {files}, and left out of playback there; `larderctl recording verify` names the \
+         files: check the disk, then delete them or leave them"
     );
     Trouble::warning("damaged", detail)
 }
