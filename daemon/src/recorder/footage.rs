@@ -184,6 +184,11 @@ impl Recorder {
 
 /// Notes that a camera was removed on purpose, and is not to come back with footage of it that is found elsewhere.
 pub(super) async fn note_removed(shared: &Shared, camera: CameraId) {
+    // An unmounted disk leaves an empty folder, in which the note would be of no use.
+    if let Err(trouble) = shared.check_folder().await {
+        tracing::warn!(camera.id = %camera, reason = trouble.detail, "footage of a camera that is removed may be left there");
+        return;
+    }
     let path = shared.root.join(REMOVED);
     let noted = blocking(move || {
         let mut text = files::read(&path)?.unwrap_or_default();

@@ -508,6 +508,7 @@ impl Recorder {
                 .or_else(|| self.behind())
                 .or_else(elsewhere)
                 .or_else(damaged)
+                .or_else(|| newer_trouble(shared.newer()))
                 .or_else(future),
             root: shared.root.clone(),
             space: shared.last_space(),
@@ -596,6 +597,13 @@ fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
         folders.join(", ")
     );
     Trouble::warning("elsewhere", detail)
+}
+
+/// What only a newer release can read stays as it is.
+fn newer_trouble(count: usize) -> Option<Trouble> {
+    let what = if count == 1 { "one recording was".to_owned() } else { format!("{count} recordings were") };
+    let detail = format!("{what} made by a newer Larder and left alone: install that again to list and play them");
+    (count > 0).then(|| Trouble::warning("newer_recordings", detail))
 }
 
 /// What was recorded and is not what it was.

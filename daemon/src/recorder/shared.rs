@@ -91,6 +91,8 @@ struct State {
     failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
     damage: Option<Damage>,
+    /// Recordings of each camera that a newer release made.
+    newer: HashMap<CameraId, usize>,
     /// What is dated after now.
     future: Vec<Future>,
     /// Whether there may be runs to be dated anew.
@@ -149,6 +151,7 @@ impl Shared {
                 usage: Usage::new(Instant::now()),
                 elsewhere: None,
                 damage: None,
+                newer: HashMap::new(),
                 future: Vec::new(),
                 undated: false,
                 closing: false,
@@ -340,6 +343,7 @@ impl Shared {
         state.recovered.retain(|known| *known != camera);
         state.gaps.remove(&camera);
         state.committed.remove(&camera);
+        state.newer.remove(&camera);
         state.failures.remove(&camera);
         drop(state);
         self.pins.forget(camera);
@@ -410,6 +414,16 @@ impl Shared {
     /// What is damaged of all recordings; nothing is told.
     pub(super) fn set_damage(&self, damage: Damage) {
         self.state().damage = (damage.segments > 0).then_some(damage);
+    }
+
+    /// So many of a camera's recordings were made by a newer release.
+    pub(super) fn set_newer(&self, camera: CameraId, count: usize) {
+        self.state().newer.insert(camera, count);
+    }
+
+    /// How many recordings were, of all cameras.
+    pub(super) fn newer(&self) -> usize {
+        self.state().newer.values().sum()
     }
 
     pub(super) fn damage(&self) -> Option<Damage> {

@@ -108,6 +108,7 @@ impl Sweep {
         let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
         let Runs { known: on_disk, newer } = blocking(move || recover::runs(&folder, false)).await?;
+        shared.set_newer(camera, newer.len());
         let mut rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
         dating::rows(shared, camera, &mut rows, &on_disk, clock_was_set).await?;
         let mut failed = pins::follow_rows(shared, camera, &on_disk).await.err();
