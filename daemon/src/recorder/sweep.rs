@@ -237,7 +237,11 @@ impl Sweep {
         let open = active.map(|open| open.unwrap_or(on_disk.run.started_at));
         let wanted: HashSet<_> =
             lengths.keys().copied().filter(|start| open.is_none_or(|open| *start < open) && wrong(start)).collect();
-        let is_left = |start: &Timestamp| !rows.contains_key(start) && on_disk.notes.is_deleted(*start);
+        // A pin that came since holds its file.
+        let end = |start: &Timestamp| lengths.keys().filter(|next| *next > start).min().copied();
+        let is_free = |start: &Timestamp| on_disk.notes.is_unpinned(&(*start..end(start).unwrap_or(Timestamp::MAX)));
+        let is_left =
+            |start: &Timestamp| !rows.contains_key(start) && on_disk.notes.is_deleted(*start) && is_free(start);
         let (left, wanted): (HashSet<_>, HashSet<_>) = wanted.into_iter().partition(is_left);
         if active.is_none() && !left.is_empty() {
             let on_disk = on_disk.clone();
@@ -327,13 +331,11 @@ fn end(mut on_disk: RunOnDisk, reason: EndReason) -> Result<Option<RunOnDisk>, D
     Ok(on_disk.run.ended_at.is_some().then_some(on_disk))
 }
 
-/// Files whose deletion was begun, and whose rows were lost before it ended. A pin that came since holds them.
+/// Files whose deletion was begun, and whose rows were lost before it ended.
 fn finish_deletion(on_disk: &RunOnDisk, left: &HashSet<Timestamp>) -> Result<(), DiskError> {
-    let named = dating::segment_files(on_disk)?;
-    let ends = named.iter().skip(1).map(|(start, _)| *start).chain([Timestamp::MAX]);
-    for ((start, path), end) in named.iter().zip(ends) {
-        if left.contains(start) && on_disk.notes.is_unpinned(&(*start..end)) {
-            files::remove(path).map_err(DiskError::file(path))?;
+    for (start, path) in dating::segment_files(on_disk)? {
+        if left.contains(&start) {
+            files::remove(&path).map_err(DiskError::file(&path))?;
             tracing::info!(path = %path.display(), "a deletion that was interrupted is finished");
         }
     }

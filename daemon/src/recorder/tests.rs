@@ -6,6 +6,7 @@ mod followed;
 mod room;
 mod runs;
 mod trouble;
+mod verified;
 
 use std::{
     ops::Range,

@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use jiff::{SignedDuration, tz::TimeZone};
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use thiserror::Error;
 
 use super::{
@@ -135,7 +135,7 @@ fn read(file: &mut File, fragment: &Fragment, bytes: &mut Vec<u8>) -> io::Result
 /// Verifies what was not read for a month, in the hours of the night, at a pace that nobody notices. Runs until dropped.
 pub(super) async fn scrub(shared: Arc<Shared>) {
     loop {
-        let pause = match scrub_one(&shared).await {
+        let pause = match scrub_one(&shared, shared.clock.now()).await {
             Ok(Some(bytes)) => Duration::from_millis(bytes * 1000 / PACE),
             Ok(None) => LOOK,
             Err(error) => {
@@ -148,8 +148,7 @@ pub(super) async fn scrub(shared: Arc<Shared>) {
 }
 
 /// Bytes that were read; `None` when nothing is to be done now.
-async fn scrub_one(shared: &Arc<Shared>) -> Result<Option<u64>, VerifyError> {
-    let now = shared.clock.now();
+pub(super) async fn scrub_one(shared: &Arc<Shared>, now: Timestamp) -> Result<Option<u64>, VerifyError> {
     if !IDLE.contains(&now.to_zoned(TimeZone::system()).hour()) || shared.store.is_away() || shared.trouble().is_some()
     {
         return Ok(None);

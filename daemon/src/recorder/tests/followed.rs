@@ -91,3 +91,33 @@ async fn rows_follow_files_that_made_room_and_a_gap_says_so() {
     assert!(gaps.iter().any(|(_, _, reason)| *reason == GapReason::Deleted), "{gaps:?}");
     bed.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_being_deleted_when_its_rows_were_lost_does_not_come_back() {
+    let bed = Bed::start().await;
+    let (run, folder) = adopted(&bed).await;
+    eventually("its pins are known", async || pins_in(&folder) == Some(Vec::new())).await;
+    let minute = |n: u64| run.started_at + Duration::from_secs(60 * n);
+    bed.recorder.pin(bed.camera, minute(1)..minute(2), "").await.unwrap();
+    // Two were marked and noted, one of them was pinned since; then the database was lost.
+    run_file::change(&folder, |_, notes| notes.delete(minute(0)..minute(2))).unwrap();
+    let rows = bed.bench.store.segments_known(run.id).await.unwrap();
+    bed.bench.store.remove_segments(&[rows[0].id, rows[1].id]).await.unwrap();
+    let shared = Arc::clone(&bed.recorder.0.shared);
+    let upkeep = shared.upkeep.lock().await;
+    let looked = tokio::sync::watch::Sender::new(0);
+    let mut sweep = sweep::Sweep::new(bed.state.path().to_owned());
+    sweep.adopt_all(&shared, bed.camera, &looked).await.unwrap();
+    drop(upkeep);
+    let left: Vec<_> = segments::files(&folder).unwrap().into_iter().map(|(start, _)| start).collect();
+    assert_eq!(left, [minute(1), minute(2), minute(3)]);
+    assert_eq!(bed.runs().await[0].segments, 3, "what is pinned is listed again");
+
+    // And what is deleted with its rows says so beside them.
+    let rows = bed.bench.store.segments_known(run.id).await.unwrap();
+    let free = rows.iter().find(|row| row.started_at == minute(2)).unwrap();
+    bed.recorder.delete(&[free.id]).await.unwrap();
+    let (_, notes) = run_file::read(&folder).unwrap().unwrap();
+    assert!(notes.is_deleted(minute(2)) && !notes.is_deleted(minute(3)));
+    bed.end().await;
+}
