@@ -87,7 +87,10 @@ fn question(view: &FootageView) -> String {
         "" => String::new(),
         foreign => format!("\nMind that {foreign}."),
     };
-    format!("{cameras}, {days} of footage found. Take them over? Nothing is deleted.{warning}")
+    format!(
+        "{cameras}, {days} of footage found. Take them over? Nothing is deleted for it; the cameras' limits of age and \
+         size hold again.{warning}"
+    )
 }
 
 fn count(length: usize) -> u64 {

@@ -10,7 +10,6 @@ use crate::{
     outcome::chain,
     recorder::Recorder,
     repeats,
-    tasks::blocking,
 };
 
 /// How often it is looked without a notice: pins give none, and a disk that was away comes back.
@@ -47,10 +46,13 @@ async fn write_all(db: &Db, recorder: &Recorder) -> Result<(), String> {
         return Ok(());
     }
     let all = rows::kept(db).await.map_err(|error| chain(&error))?;
+    recorder.forget_removed(all.iter().map(|(camera, _)| *camera).collect()).await;
+    let mut failed = Ok(());
     for (camera, kept) in all {
-        let Some(folder) = recorder.folder_of(camera).await else { continue };
-        let written = blocking(move || kept::write(&folder, &kept)).await;
-        written.map_err(|error| format!("{camera}: {error}"))?;
+        let text = kept.text().map_err(|error| format!("{camera}: {error}"))?;
+        if let Err(error) = recorder.keep_beside(camera, kept::FILE, text).await {
+            failed = Err(format!("{camera}: {}", chain(&error)));
+        }
     }
-    Ok(())
+    failed
 }

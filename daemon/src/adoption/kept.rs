@@ -1,7 +1,7 @@
 //! `camera.json`: what a camera's folder says of the camera.
 //!
 //! The rows of the camera, its sensors and its pins as JSON; secrets in them are sealed with the hub's key as they are in the
-//! database.
+//! database. A checksum tells a file that was damaged.
 
 use std::path::Path;
 
@@ -11,7 +11,8 @@ use serde_json::{Map, Value};
 
 use crate::files;
 
-const FILE: &str = "camera.json";
+/// The file's name.
+pub(super) const FILE: &str = "camera.json";
 const VERSION: u32 = 1;
 /// Thousands of pins; more is nonsense.
 const LARGEST: usize = 4 << 20;
@@ -28,11 +29,26 @@ pub(super) struct Kept {
     pub(super) sensors: Vec<Row>,
     #[serde(default)]
     pub(super) pins: Vec<Row>,
+    /// CRC-32C of the rest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    crc32c: Option<u32>,
 }
 
 impl Kept {
     pub(super) fn new(camera: Row, sensors: Vec<Row>, pins: Vec<Row>) -> Self {
-        Self { version: VERSION, camera, sensors, pins }
+        let mut kept = Self { version: VERSION, camera, sensors, pins, crc32c: None };
+        kept.crc32c = kept.checksum();
+        kept
+    }
+
+    fn checksum(&self) -> Option<u32> {
+        let rest = Self { crc32c: None, ..self.clone() };
+        serde_json::to_vec(&rest).ok().map(|text| crc32c::crc32c(&text))
+    }
+
+    /// The file.
+    pub(super) fn text(&self) -> serde_json::Result<Vec<u8>> {
+        serde_json::to_vec_pretty(self)
     }
 
     pub(super) fn name(&self) -> Option<&str> {
@@ -64,21 +80,11 @@ pub(super) fn read(folder: &Path) -> Option<Kept> {
         }
     };
     let kept = (bytes.len() <= LARGEST).then(|| serde_json::from_slice::<Kept>(&bytes).ok()).flatten();
-    let kept = kept.filter(|kept| kept.version == VERSION);
+    let kept = kept.filter(|kept| kept.version == VERSION && kept.crc32c == kept.checksum());
     if kept.is_none() {
         tracing::warn!(path = %path.display(), "what a camera is cannot be read: it is broken, or of a newer release");
     }
     kept
-}
-
-/// Writes it, unless it says the same already.
-pub(super) fn write(folder: &Path, kept: &Kept) -> std::io::Result<()> {
-    let path = folder.join(FILE);
-    let bytes = serde_json::to_vec_pretty(kept)?;
-    if files::read(&path)?.as_deref() == Some(&bytes) {
-        return Ok(());
-    }
-    files::replace(&path, files::SECRET, &bytes)
 }
 
 #[cfg(test)]
@@ -93,11 +99,12 @@ mod tests {
         assert_eq!(read(folder.path()), None);
         let camera = serde_json::json!({ "name": "fridge", "sealed_key": "\\x00ff10" });
         let kept = Kept::new(camera.as_object().unwrap().clone(), Vec::new(), Vec::new());
-        write(folder.path(), &kept).unwrap();
+        fs::write(folder.path().join(FILE), kept.text().unwrap()).unwrap();
         assert_eq!(read(folder.path()), Some(kept.clone()));
         assert_eq!((kept.name(), kept.sealed_key()), (Some("fridge"), Some(vec![0, 255, 16])));
         let path = folder.path().join(FILE);
-        for broken in ["", "{", "{\"version\": 2, \"camera\": {}}"] {
+        let flipped = String::from_utf8(kept.text().unwrap()).unwrap().replace("fridge", "frodge");
+        for broken in ["", "{", "{\"version\": 2, \"camera\": {}}", flipped.as_str()] {
             fs::write(&path, broken).unwrap();
             assert_eq!(read(folder.path()), None, "{broken:?}");
         }

@@ -57,7 +57,9 @@ impl Adoption {
         let cameras = footage.cameras.clone();
         let candidates = blocking(move || {
             let of = |footage: FootageOf| Candidate { kept: kept::read(&footage.folder), footage };
-            cameras.into_iter().map(of).collect()
+            // A folder that says neither what the camera is nor what it recorded is nobody's.
+            let is_one = |found: &Candidate| found.kept.is_some() || found.footage.recordings > 0;
+            cameras.into_iter().map(of).filter(is_one).collect()
         });
         Ok((footage, candidates.await))
     }
@@ -89,9 +91,7 @@ impl Adoption {
             progress.all_recordings = all;
         });
         let held = self.recorder.hold(cameras.clone());
-        for candidate in &candidates {
-            rows::insert(&self.db, &self.hub_key, candidate).await?;
-        }
+        rows::insert(&self.db, &self.hub_key, &candidates).await?;
         let (done, mut count) = watch::channel(0);
         let mut adopting = Box::pin(self.recorder.adopt(&cameras, done));
         loop {

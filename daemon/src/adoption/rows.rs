@@ -2,9 +2,9 @@
 
 use std::collections::HashSet;
 
+use jiff::Timestamp;
 use larder_proto::wire::CameraId;
 use serde_json::Value;
-use tokio_postgres::Transaction;
 
 use super::{
     Candidate,
@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     db::{self, Db},
-    outcome::Refusal,
+    outcome::{Refusal, chain},
     secrets::{self, HubKey},
 };
 
@@ -49,37 +49,84 @@ pub(super) async fn kept(db: &Db) -> Result<Vec<(CameraId, Kept)>, db::Error> {
         .collect()
 }
 
-/// Writes a found camera's rows; one that is there already is left as it is.
-pub(super) async fn insert(db: &Db, hub_key: &HubKey, found: &Candidate) -> Result<(), Refusal> {
+/// Writes the rows of found cameras, and then what belongs to them, which may name several. What is there already is left
+/// as it is; what the database does not take is told, and keeps nothing else from coming back.
+pub(super) async fn insert(db: &Db, hub_key: &HubKey, found: &[Candidate]) -> Result<(), Refusal> {
+    for candidate in found {
+        let inserted = match &candidate.kept {
+            Some(kept) => insert_camera(db, candidate, kept.camera.clone()).await?,
+            None => false,
+        };
+        if !inserted {
+            let unknown = unknown(candidate, hub_key)?;
+            insert_camera(db, candidate, unknown).await?;
+        }
+    }
+    for candidate in found {
+        let id = candidate.footage.camera;
+        for sensor in candidate.kept.iter().flat_map(|kept| &kept.sensors) {
+            let mut sensor = sensor.clone();
+            if !is_there(db, sensor.get("camera_id")).await? {
+                sensor.insert("camera_id".to_owned(), Value::Null);
+            }
+            insert_alone(db, "sensors", &sensor).await?;
+        }
+        for pin in candidate.kept.iter().flat_map(|kept| &kept.pins) {
+            let mut pin = pin.clone();
+            pin.insert("camera_id".to_owned(), id.to_string().into());
+            insert_alone(db, "pins", &pin).await?;
+        }
+        for (from, to) in &candidate.footage.pins {
+            pin_range(db, id, *from, *to).await?;
+        }
+    }
+    Ok(())
+}
+
+/// `false`: the database does not take it.
+async fn insert_camera(db: &Db, found: &Candidate, mut camera: Row) -> Result<bool, Refusal> {
     let id = found.footage.camera;
-    let mut client = db.client().await?;
-    let transaction = client.transaction().await.map_err(db::Error::from)?;
-    let mut camera = match &found.kept {
-        Some(kept) => kept.camera.clone(),
-        None => unknown(found, hub_key)?,
-    };
     // Whatever the file says: it lies in this camera's folder.
     camera.insert("id".to_owned(), id.to_string().into());
-    let name = camera.get("name").and_then(Value::as_str).map_or_else(|| kept::name_of(id), str::to_owned);
-    let name = free_name(&transaction, &name).await?;
-    camera.insert("name".to_owned(), name.into());
-    insert_row(&transaction, "cameras", &camera).await?;
-    if let Some(kept) = &found.kept {
-        for sensor in &kept.sensors {
-            insert_row(&transaction, "sensors", sensor).await?;
-        }
-        for pin in &kept.pins {
-            insert_row(&transaction, "pins", pin).await?;
-        }
+    if cameras(db).await?.contains(&id) {
+        return Ok(true);
     }
-    let pins = "INSERT INTO pins (id, camera_id, started_at, ended_at)
+    let name = camera.get("name").and_then(Value::as_str).map_or_else(|| kept::name_of(id), str::to_owned);
+    camera.insert("name".to_owned(), free_name(db, &name).await?.into());
+    Ok(insert_alone(db, "cameras", &camera).await?)
+}
+
+/// Whether the camera that a row names has a row.
+async fn is_there(db: &Db, camera: Option<&Value>) -> Result<bool, db::Error> {
+    let id = camera.and_then(Value::as_str).and_then(|id| id.parse::<CameraId>().ok());
+    Ok(match id {
+        Some(id) => cameras(db).await?.contains(&id),
+        None => false,
+    })
+}
+
+async fn pin_range(db: &Db, camera: CameraId, from: Timestamp, to: Timestamp) -> Result<(), db::Error> {
+    let sql = "INSERT INTO pins (id, camera_id, started_at, ended_at)
         SELECT gen_random_uuid(), $1, $2, $3 WHERE NOT EXISTS (
             SELECT FROM pins WHERE camera_id = $1 AND started_at = $2 AND ended_at = $3)";
-    for (from, to) in &found.footage.pins {
-        transaction.execute(pins, &[&id.0, from, to]).await.map_err(db::Error::from)?;
+    let done = db.client().await?.execute(sql, &[&camera.0, &from, &to]).await;
+    taken("pins", done).map(drop)
+}
+
+/// Rows that were written; none when the database does not take such a one.
+fn taken(table: &str, done: Result<u64, tokio_postgres::Error>) -> Result<u64, db::Error> {
+    match done {
+        // Data exceptions and violated constraints (PostgreSQL, appendix A).
+        Err(error) if error.code().is_some_and(|code| ["22", "23"].contains(&&code.code()[..2])) => {
+            tracing::error!(
+                table,
+                error = chain(&error),
+                "a row that was kept beside the recordings does not come back"
+            );
+            Ok(0)
+        }
+        done => Ok(done?),
     }
-    transaction.commit().await.map_err(db::Error::from)?;
-    Ok(())
 }
 
 /// A camera of which there is footage alone; it gets a key that its board does not know.
@@ -87,7 +134,7 @@ fn unknown(found: &Candidate, hub_key: &HubKey) -> Result<Row, Refusal> {
     let key = secrets::random::<{ secrets::KEY_LEN }>().map_err(Refusal::internal)?;
     let sealed = hub_key.seal(found.footage.camera.0.as_bytes(), &key).map_err(Refusal::internal)?;
     let sealed: String = sealed.iter().map(|byte| format!("{byte:02x}")).collect();
-    let (width, height) = found.footage.size;
+    let (width, height) = found.footage.size.unwrap_or((640, 480));
     let row = serde_json::json!({
         "sealed_key": format!("\\x{sealed}"),
         "width": width, "height": height, "quality": 12, "active_fps": 10, "idle_fps": 10,
@@ -98,26 +145,28 @@ fn unknown(found: &Candidate, hub_key: &HubKey) -> Result<Row, Refusal> {
 }
 
 /// The name, or one like it that no camera has.
-async fn free_name(transaction: &Transaction<'_>, wanted: &str) -> Result<String, Refusal> {
+async fn free_name(db: &Db, wanted: &str) -> Result<String, db::Error> {
+    let client = db.client().await?;
     let names = (1..=MOST_NAMES).map(|number| match number {
         1 => wanted.to_owned(),
         // 32 characters are allowed.
         number => format!("{}-{number}", wanted.get(..28).unwrap_or(wanted)),
     });
     for name in names {
-        let taken = transaction.query_opt("SELECT 1 FROM cameras WHERE name = $1", &[&name]).await;
-        if taken.map_err(db::Error::from)?.is_none() {
+        if client.query_opt("SELECT 1 FROM cameras WHERE name = $1", &[&name]).await?.is_none() {
             return Ok(name);
         }
     }
     Ok(kept::name_of(CameraId::random()))
 }
 
-/// Inserts a row of any release: columns that it lacks get their defaults, and those that are no more are left out.
-async fn insert_row(transaction: &Transaction<'_>, table: &str, row: &Row) -> Result<(), db::Error> {
+/// Inserts a row of any release: columns that it lacks get their defaults, and those that are no more are left out. `false`:
+/// the database does not take it.
+async fn insert_alone(db: &Db, table: &str, row: &Row) -> Result<bool, db::Error> {
+    let client = db.client().await?;
     let sql = "SELECT column_name::text FROM information_schema.columns
         WHERE table_schema = current_schema() AND table_name = $1 AND is_identity = 'NO' AND is_generated = 'NEVER'";
-    let rows = transaction.query(sql, &[&table]).await?;
+    let rows = client.query(sql, &[&table]).await?;
     let columns: Vec<String> = rows.iter().map(|row| row.try_get(0)).collect::<Result<_, _>>()?;
     let given: Vec<&str> = columns.iter().map(String::as_str).filter(|column| row.contains_key(*column)).collect();
     let given = given.join(", ");
@@ -125,6 +174,10 @@ async fn insert_row(transaction: &Transaction<'_>, table: &str, row: &Row) -> Re
     let sql = format!(
         "INSERT INTO {table} ({given}) SELECT {given} FROM jsonb_populate_record(NULL::{table}, $1) ON CONFLICT DO NOTHING"
     );
-    transaction.execute(&sql, &[&Value::Object(row.clone())]).await?;
-    Ok(())
+    let done = client.execute(&sql, &[&Value::Object(row.clone())]).await;
+    let is_new = taken(table, done)? > 0;
+    if !is_new {
+        tracing::warn!(table, "a row that was kept beside the recordings is there already, or is not taken");
+    }
+    Ok(is_new)
 }

@@ -101,6 +101,22 @@ fn shift(run: &Run, clock: &Clock) -> Option<i64> {
     Some(if is_step { shift_us } else { 0 })
 }
 
+/// A file that was written anew from its copy has lost the date that its row knows: it gets that again.
+pub(super) async fn files_from_rows(rows: &HashMap<RunId, Run>, on_disk: &mut [RunOnDisk]) -> Result<(), DiskError> {
+    for on_disk in on_disk.iter_mut().filter(|on_disk| !on_disk.run.dated.is_known) {
+        let Some(row) = rows.get(&on_disk.run.id).filter(|row| row.dated.is_known) else { continue };
+        let (folder, shift_us) = (on_disk.folder.clone(), row.dated.shift_us);
+        let dated = blocking(move || {
+            run_file::date(&folder, shift_us)?;
+            run_file::read(&folder).map_err(DiskError::folder(&folder))
+        });
+        if let Some((run, notes)) = dated.await? {
+            (on_disk.run, on_disk.notes) = (run, notes);
+        }
+    }
+    Ok(())
+}
+
 /// Makes a camera's rows say when its files say that runs were. `clock_was_set`: just now, so that gaps must be looked at
 /// even if no row moves.
 pub(super) async fn rows(

@@ -35,7 +35,7 @@ const REMOVED: &str = "removed";
 pub struct Footage {
     /// Whose it is, when the hub does not record to it.
     pub foreign: Option<Foreign>,
-    /// Cameras with a recording at least, by id; removed ones are left out.
+    /// Cameras that have a folder, by id, also without a recording; removed ones are left out.
     pub cameras: Vec<FootageOf>,
 }
 
@@ -58,15 +58,15 @@ pub struct FootageOf {
     /// How many.
     pub recordings: u64,
     /// Start of the first.
-    pub started_at: Timestamp,
+    pub started_at: Option<Timestamp>,
     /// End of the last; its start, if it was interrupted.
-    pub ended_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
     /// UTC days on which one began.
     pub days: BTreeSet<String>,
     /// Of all segments.
     pub bytes: u64,
     /// Pixels of the last.
-    pub size: (u16, u16),
+    pub size: Option<(u16, u16)>,
     /// Ranges that are pinned, as far as the recordings' own files say.
     pub pins: Vec<(Timestamp, Timestamp)>,
 }
@@ -115,8 +115,7 @@ pub struct Held {
 impl Drop for Held {
     fn drop(&mut self) {
         self.recorder.cameras().held.retain(|held| !self.cameras.contains(held));
-        let wanted = self.recorder.0.wanted.borrow().clone();
-        self.recorder.set_wanted(wanted);
+        self.recorder.apply_again();
     }
 }
 
@@ -149,7 +148,6 @@ impl Recorder {
     /// When the folder, the disk or the database fails.
     pub async fn adopt(&self, cameras: &[CameraId], done: watch::Sender<u64>) -> Result<(), AdoptError> {
         let shared = &self.0.shared;
-        let _upkeep = shared.upkeep.lock().await;
         let owner = shared.owner();
         if owner.database.is_none() {
             return Err(db::Error::Unavailable("it is away".into()).into());
@@ -159,9 +157,23 @@ impl Recorder {
         shared.store.bind_folder(marker.folder, false).await?;
         let mut sweep = Sweep::new(self.0.shared.state_folder().to_owned());
         for camera in cameras {
+            let leaving = self.cameras().leaving.remove(camera);
+            if let Some(leaving) = leaving {
+                let _ = leaving.await;
+            }
+            // Others go on meanwhile, and may need room.
+            let _upkeep = shared.upkeep.lock().await;
             let folder = shared.camera_folder(*camera);
-            blocking(move || recover::camera(&folder, EndReason::HubDown)).await?;
-            sweep.adopt_all(shared, *camera, &done).await?;
+            if let Err(error) = blocking(move || recover::camera(&folder, EndReason::HubDown)).await {
+                tracing::error!(camera.id = %camera, error = chain(&error), "its footage cannot be read");
+            }
+            match sweep.adopt_all(shared, *camera, &done).await {
+                // What can be read of the others must not wait for a disk that is half broken.
+                Err(SweepError::Disk(error)) => {
+                    tracing::error!(camera.id = %camera, error = chain(&error), "not all of its footage can be read");
+                }
+                swept => swept?,
+            }
         }
         let root = shared.root.clone();
         blocking(move || marker::sign(&root, owner)).await.map_err(AdoptError::Folder)?;
@@ -171,14 +183,49 @@ impl Recorder {
         Ok(())
     }
 
-    /// A camera's folder, made if it is not there; absent while nothing may be written, or when the camera is being removed.
-    pub async fn folder_of(&self, camera: CameraId) -> Option<PathBuf> {
+    /// Writes a file into a camera's folder, for its owner alone, unless it says the same already. Nothing while nothing may
+    /// be written there, or when the camera is being removed.
+    ///
+    /// # Errors
+    /// When the disk would not.
+    pub async fn keep_beside(&self, camera: CameraId, name: &'static str, bytes: Vec<u8>) -> Result<(), DiskError> {
         let shared = Arc::clone(&self.0.shared);
+        // Whoever removes the camera's folder holds it, too.
+        let _upkeep = self.0.shared.upkeep.lock().await;
         if self.cameras().removed.contains(&camera) || shared.check_folder().await.is_err() {
-            return None;
+            return Ok(());
         }
-        let made = blocking(move || disk::make_folders(&shared.root, &camera.to_string())).await;
-        made.inspect_err(|error| tracing::debug!(error = chain(error), "a camera's folder was not made")).ok()
+        blocking(move || {
+            let folder = disk::make_folders(&shared.root, &camera.to_string())?;
+            let path = folder.join(name);
+            let keep = || {
+                if files::read(&path)?.as_deref() == Some(&bytes) {
+                    return Ok(());
+                }
+                files::replace(&path, files::SECRET, &bytes)
+            };
+            keep().map_err(DiskError::file(&path))
+        })
+        .await
+    }
+
+    /// Cameras that have a row are not removed, whatever is noted: a backup brought them back.
+    pub async fn forget_removed(&self, there: HashSet<CameraId>) {
+        let shared = &self.0.shared;
+        let _upkeep = shared.upkeep.lock().await;
+        if shared.check_folder().await.is_err() {
+            return;
+        }
+        let root = shared.root.clone();
+        let forgotten = blocking(move || {
+            let before = removed(&root)?;
+            let after: BTreeSet<String> =
+                before.iter().filter(|id| id.parse().is_ok_and(|id| !there.contains(&id))).cloned().collect();
+            if after == before { Ok(()) } else { keep_removed(&root, &after) }
+        });
+        if let Err(error) = forgotten.await {
+            tracing::debug!(error = chain(&error), "cameras that came back are still noted as removed");
+        }
     }
 }
 
@@ -189,15 +236,23 @@ pub(super) async fn note_removed(shared: &Shared, camera: CameraId) {
         tracing::warn!(camera.id = %camera, reason = trouble.detail, "footage of a camera that is removed may be left there");
         return;
     }
-    let path = shared.root.join(REMOVED);
+    let _upkeep = shared.upkeep.lock().await;
+    let root = shared.root.clone();
     let noted = blocking(move || {
-        let mut text = files::read(&path)?.unwrap_or_default();
-        text.extend(format!("{camera}\n").bytes());
-        files::replace(&path, files::PUBLIC, &text)
+        let mut all = removed(&root)?;
+        all.insert(camera.to_string());
+        keep_removed(&root, &all)
     });
     if let Err(error) = noted.await {
-        tracing::warn!(camera.id = %camera, %error, "it was not noted beside the recordings that the camera is removed");
+        let error = chain(&error);
+        tracing::warn!(camera.id = %camera, error, "it was not noted beside the recordings that the camera is removed");
     }
+}
+
+fn keep_removed(root: &Path, all: &BTreeSet<String>) -> Result<(), DiskError> {
+    let path = root.join(REMOVED);
+    let text: String = all.iter().map(|id| format!("{id}\n")).collect();
+    files::replace(&path, files::PUBLIC, text.as_bytes()).map_err(DiskError::file(&path))
 }
 
 fn removed(root: &Path) -> Result<BTreeSet<String>, DiskError> {
@@ -213,13 +268,13 @@ fn of_root(root: &Path, known: &HashSet<CameraId>) -> Result<Vec<FootageOf>, Dis
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let Ok(camera) = name.parse::<CameraId>() else { continue };
         if !removed.contains(&name) && !known.contains(&camera) {
-            found.extend(of_camera(camera, folder)?);
+            found.push(of_camera(camera, folder)?);
         }
     }
     Ok(found)
 }
 
-fn of_camera(camera: CameraId, folder: PathBuf) -> Result<Option<FootageOf>, DiskError> {
+fn of_camera(camera: CameraId, folder: PathBuf) -> Result<FootageOf, DiskError> {
     let runs = recover::runs(&folder, false)?.known;
     let mut bytes = 0;
     let mut days = BTreeSet::new();
@@ -230,16 +285,16 @@ fn of_camera(camera: CameraId, folder: PathBuf) -> Result<Option<FootageOf>, Dis
         days.extend(on_disk.folder.parent().and_then(Path::file_name).map(|day| day.to_string_lossy().into_owned()));
         pins.extend(on_disk.notes.pins.iter().flatten().map(|pin| (pin.start, pin.end)));
     }
-    let (Some(first), Some(last)) = (runs.first(), runs.last()) else { return Ok(None) };
-    Ok(Some(FootageOf {
+    let last = runs.last().map(|last| &last.run);
+    Ok(FootageOf {
         camera,
         recordings: u64::try_from(runs.len()).unwrap_or(u64::MAX),
-        started_at: first.run.started_at,
-        ended_at: last.run.ended_at.unwrap_or(last.run.started_at),
-        size: last.run.size,
+        started_at: runs.first().map(|first| first.run.started_at),
+        ended_at: last.map(|last| last.ended_at.unwrap_or(last.started_at)),
+        size: last.map(|last| last.size),
         pins: pins.into_iter().collect(),
         folder,
         days,
         bytes,
-    }))
+    })
 }

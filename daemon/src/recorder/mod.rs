@@ -119,8 +119,7 @@ impl Drop for Removal {
     fn drop(&mut self) {
         if !self.confirmed {
             self.recorder.cameras().removed.remove(&self.camera);
-            let wanted = self.recorder.0.wanted.borrow().clone();
-            self.recorder.set_wanted(wanted);
+            self.recorder.apply_again();
         }
     }
 }
@@ -308,11 +307,23 @@ impl Recorder {
     /// Says what is wanted of every camera; one that is not named any more is not recorded, its files stay.
     pub fn set_wanted(&self, wanted: Vec<Wanted>) {
         let mut cameras = self.cameras();
+        self.apply(&mut cameras, &wanted);
+        self.0.wanted.send_replace(wanted);
+    }
+
+    /// What was wanted last counts again for cameras that were left out.
+    fn apply_again(&self) {
+        let mut cameras = self.cameras();
+        let wanted = self.0.wanted.borrow().clone();
+        self.apply(&mut cameras, &wanted);
+    }
+
+    fn apply(&self, cameras: &mut Cameras, wanted: &[Wanted]) {
         if cameras.closed {
             return;
         }
         cameras.removed.retain(|removed| wanted.iter().any(|wanted| wanted.camera == *removed));
-        for Wanted { camera, name, mode, .. } in &wanted {
+        for Wanted { camera, name, mode, .. } in wanted {
             let Cameras { tasks, leaving, removed, held, .. } = &mut *cameras;
             if removed.contains(camera) || held.contains(camera) {
                 continue;
@@ -332,8 +343,6 @@ impl Recorder {
             cameras.leaving.insert(camera, handle.task);
         }
         cameras.leaving.retain(|_, task| !task.is_finished());
-        drop(cameras);
-        self.0.wanted.send_replace(wanted);
     }
 
     /// Starts a camera's task; one that is leaving ends first, for both would write the same ordinals.

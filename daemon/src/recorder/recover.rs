@@ -6,6 +6,7 @@ use std::{
 };
 
 use jiff::Timestamp;
+use uuid::Uuid;
 
 use super::{
     commit::{INIT_FILE, remove_run},
@@ -63,7 +64,11 @@ pub(super) fn camera(folder: &Path, reason: EndReason) -> Result<Known, DiskErro
     known.last_end = dated.and_then(|on_disk| on_disk.run.ended_at.zip(on_disk.run.end_reason));
     if let Some(newest) = runs.iter().max_by_key(|on_disk| on_disk.run.ordinal) {
         let run = &newest.run;
-        let count = count(newest)?;
+        let count = count(newest).unwrap_or_else(|error| {
+            // The counts that were kept and those of rows are there as well.
+            tracing::error!(run.id = %run.id.0, error = chain(&error), "the fragments of the newest run cannot be counted");
+            0
+        });
         known.ordinals = known
             .ordinals
             .max(Ordinals { next_run: run.ordinal + 1, next_sequence: run.first_sequence + i64::from(count) });
@@ -79,32 +84,33 @@ pub(super) struct Runs {
     pub(super) known: Vec<RunOnDisk>,
     /// Runs that a newer release made: left alone.
     pub(super) newer: Vec<RunId>,
+    /// Runs whose files cannot be read now: they say nothing, and are not gone.
+    pub(super) unreadable: Vec<RunId>,
 }
 
-/// Every run in a camera's folder. With `tidy`, runs that cannot be read are put aside and those that were never finished
-/// being made are removed: only while nothing is recorded there, for one being made looks the same.
+/// Every run in a camera's folder. With `tidy`, damaged files are mended, runs that cannot be understood are put aside and
+/// those that were never finished being made are removed: only while nothing is recorded there, for one being made looks the
+/// same. Without, nothing is written.
 pub(super) fn runs(camera: &Path, tidy: bool) -> Result<Runs, DiskError> {
     let mut runs = Runs::default();
     for folder in run_folders(camera)? {
         match run_file::look(&folder) {
             Ok(Look::Run(run, notes)) => runs.known.push(RunOnDisk { run, folder, notes }),
             Ok(Look::NewerEnd(id)) => runs.leave(id, &folder),
-            // A version can be damaged, too: then the copy has another.
-            Ok(Look::NewerVersion(id)) => match restored(&folder)? {
-                Some(on_disk) => runs.known.push(on_disk),
-                None => runs.leave(id, &folder),
+            Ok(Look::NewerVersion(id)) => runs.leave(id, &folder),
+            Ok(Look::Broken) => match restored(&folder, tidy) {
+                Ok(Some(on_disk)) => runs.known.push(on_disk),
+                Ok(None) if tidy => put_aside(&folder),
+                Ok(None) => {}
+                Err(error) => runs.pass(&folder, &error),
             },
-            Ok(Look::Broken) => match restored(&folder)? {
-                Some(on_disk) => runs.known.push(on_disk),
-                None if tidy => put_aside(&folder),
-                None => {}
+            Err(error) if error.kind() == io::ErrorKind::NotFound && tidy => match unfinished(&folder) {
+                Ok(on_disk) => runs.known.extend(on_disk),
+                Err(error) => runs.pass(&folder, &error),
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
-                if tidy {
-                    runs.known.extend(unfinished(&folder)?);
-                }
-            }
-            Err(error) => return Err(DiskError::file(&folder.join(RUN_FILE))(error)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            // One bad sector must not hide the camera's other runs, nor keep it from being recorded.
+            Err(error) => runs.pass(&folder, &DiskError::file(&folder.join(RUN_FILE))(error)),
         }
     }
     runs.known.sort_by_key(|on_disk| on_disk.run.ordinal);
@@ -117,14 +123,25 @@ impl Runs {
         repeats::say!(warn, &path, { path }, "a recording of a newer release is left alone");
         self.newer.push(id);
     }
+
+    fn pass(&mut self, folder: &Path, error: &DiskError) {
+        let path = folder.display().to_string();
+        repeats::say!(error, &path, { path, error = chain(error) }, "a recording cannot be read");
+        let id = folder.file_name().and_then(|name| Uuid::try_parse(name.to_str()?).ok());
+        self.unreadable.extend(id.map(RunId));
+    }
 }
 
-/// The run by the copy of its file as it was at the beginning; its end and its pins are not in it.
-fn restored(folder: &Path) -> Result<Option<RunOnDisk>, DiskError> {
+/// The run by the copy of its file as it was at the beginning; its end and its pins are not in it. With `mend` the file is
+/// written anew from it, if that is possible.
+fn restored(folder: &Path, mend: bool) -> Result<Option<RunOnDisk>, DiskError> {
     let copy = index_file::read(folder)?.run;
     let Some(Look::Run(run, notes)) = copy.as_deref().map(run_file::parse) else { return Ok(None) };
-    run_file::write(folder, &run, &notes)?;
-    tracing::warn!(path = %folder.display(), "what a recording's file says was damaged; it is written anew from its copy");
+    if mend {
+        let mended = run_file::restore(folder, &run, &notes);
+        let error = mended.err().map(|error| chain(&error));
+        tracing::warn!(path = %folder.display(), error, "what a recording's file says was damaged; its copy counts");
+    }
     Ok(Some(RunOnDisk { run, folder: folder.to_owned(), notes }))
 }
 
@@ -173,7 +190,7 @@ fn unfinished(folder: &Path) -> Result<Option<RunOnDisk>, DiskError> {
         if remove_run(folder).is_ok() {
             return Ok(None);
         }
-    } else if let Some(on_disk) = restored(folder)? {
+    } else if let Some(on_disk) = restored(folder, true)? {
         return Ok(Some(on_disk));
     }
     put_aside(folder);
@@ -221,7 +238,6 @@ pub(super) mod tests {
     use bytes::Bytes;
     use larder_proto::wire::CameraId;
     use proptest::prelude::*;
-    use uuid::Uuid;
 
     use super::*;
     use crate::{
@@ -434,8 +450,6 @@ pub(super) mod tests {
             let (run, folder) = interrupted(root.path(), 3);
             let camera_folder = root.path().join(run.camera.to_string());
             camera(&camera_folder, EndReason::HubDown).unwrap();
-            // A newer release has written all of it.
-            fs::remove_file(folder.join(INDEX_FILE)).unwrap();
             let known = fs::read_to_string(folder.join(RUN_FILE)).unwrap();
             let text = known.replace(from, to);
             let crc = text.rfind(",\n  \"crc32c\"").unwrap();

@@ -51,8 +51,8 @@ impl Notes {
 
     /// Adds what was deleted, to what it touches if it touches any.
     pub(super) fn delete(&mut self, range: Range<Timestamp>) {
-        match self.deleted.last_mut().filter(|last| last.start <= range.start && range.start <= last.end) {
-            Some(last) => last.end = last.end.max(range.end),
+        match self.deleted.iter_mut().find(|known| known.start <= range.end && range.start <= known.end) {
+            Some(known) => *known = known.start.min(range.start)..known.end.max(range.end),
             None => self.deleted.push(range),
         }
     }
@@ -210,10 +210,16 @@ pub(super) fn look(folder: &Path) -> io::Result<Look> {
 /// What such bytes are.
 pub(super) fn parse(bytes: &[u8]) -> Look {
     let Ok(any) = serde_json::from_slice::<AnyRunFile>(bytes) else { return Look::Broken };
+    let mut file = serde_json::from_slice::<RunFile>(bytes);
     if any.version > VERSION {
-        return Look::NewerVersion(RunId(any.id));
+        // One of this version whose version was damaged is told by its checksum.
+        let ours = file.as_ref().ok().map(|file| RunFile { version: VERSION, ..file.clone() });
+        match ours.filter(|ours| ours.crc32c.is_some() && ours.is_sound()) {
+            Some(ours) => file = Ok(ours),
+            None => return Look::NewerVersion(RunId(any.id)),
+        }
     }
-    match serde_json::from_slice::<RunFile>(bytes) {
+    match file {
         Ok(file) if file.version == VERSION && file.is_sound() => {
             if file.end_reason.as_deref().is_some_and(|name| EndReason::from_name(name).is_none()) {
                 return Look::NewerEnd(RunId(file.id));
@@ -247,6 +253,12 @@ pub(super) fn create(
 ) -> Result<(), DiskError> {
     let _changing = changing();
     write(folder, run, &Notes { pins: pins(), deleted: Vec::new() })
+}
+
+/// Writes a damaged file anew.
+pub(super) fn restore(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
+    let _changing = changing();
+    write(folder, run, notes)
 }
 
 /// Writes what a run is now; what else the file says stays, and whether its date is known by now.
@@ -294,8 +306,7 @@ fn changing() -> MutexGuard<'static, ()> {
     CHANGING.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Writes all of it; whoever keeps what was in it before uses [`keep`] or [`change`].
-pub(super) fn write(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
+fn write(folder: &Path, run: &Run, notes: &Notes) -> Result<(), DiskError> {
     let path = folder.join(RUN_FILE);
     let bytes = RunFile::new(run, notes).text().map_err(|error| DiskError::file(&path)(error.into()))?;
     disk::replace(&path, &bytes)

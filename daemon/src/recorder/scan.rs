@@ -79,13 +79,15 @@ impl Candidate {
 
 /// Whether the fragments from number `from` up to `to` can have been in so many bytes: one at least.
 fn could_lack(bytes: usize, from: u32, to: u32) -> bool {
-    to > from && usize::try_from(to - from).is_ok_and(|lacking| lacking <= bytes.div_ceil(SHORTEST))
+    to > from && usize::try_from(to - from).is_ok_and(|lacking| lacking <= bytes.div_ceil(SHORTEST).min(MOST))
 }
 
 /// The fragments of a file that begins at `start` of its run. `expected`: the number of its first one, if that is known.
 /// Absent when nothing whole is in it.
 pub(super) fn scan(bytes: &[u8], timescale: u32, start: Duration, expected: Option<u32>) -> Option<Scanned> {
     let mut candidates = candidates(bytes, timescale);
+    // The first of a run lies at the beginning of its first file.
+    candidates.retain(|candidate| candidate.number > 0 || candidate.bytes.start == 0);
     candidates.retain(|candidate| candidate.start + SLACK >= start && candidate.start <= start + LONGEST_FILE);
     let chain = chain(&candidates, start, expected);
     let begin = chain.first().map(|at| &candidates[*at])?;

@@ -6,11 +6,13 @@
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::FileExt as _,
     path::{Path, PathBuf},
     time::Duration,
 };
 
 use jiff::Timestamp;
+use rustix::io::Errno;
 
 use super::{
     commit::{CUT_SUFFIX, INIT_FILE, SEGMENT_SUFFIX},
@@ -24,11 +26,14 @@ use super::{
 use crate::{
     clock::from_us,
     files,
+    outcome::chain,
     recordings::{Fragment, FragmentIndex, Segment},
 };
 
 /// A minute of the largest pictures is a quarter of it; what lies behind is taken for damaged.
 const LARGEST_FILE: u64 = 256 << 20;
+/// Read at once; a bad sector costs one.
+const BLOCK: usize = 64 << 10;
 /// Of what is cut off so much is kept: several of the largest fragments.
 const MOST_CUT: u64 = 16 << 20;
 
@@ -68,7 +73,9 @@ pub(super) fn read(on_disk: &RunOnDisk, from: Option<Timestamp>) -> Result<Vec<S
             segments.push(reader.segment(start, indexed));
         }
     }
-    if let (Some(last), Some(ended_at)) = (segments.last_mut(), on_disk.run.ended_at) {
+    // What the index says is exact.
+    let is_exact = |segment: &&mut Segment| reader.index.segments.contains_key(&reader.name(segment.started_at));
+    if let (Some(last), Some(ended_at)) = (segments.last_mut().filter(|last| !is_exact(last)), on_disk.run.ended_at) {
         shorten(last, ended_at);
     }
     Ok(segments)
@@ -79,6 +86,7 @@ pub(super) fn read(on_disk: &RunOnDisk, from: Option<Timestamp>) -> Result<Vec<S
 pub(super) fn close(on_disk: &RunOnDisk) -> Result<Vec<Segment>, DiskError> {
     let files = dating::segment_files(on_disk)?;
     let mut reader = Reader::new(on_disk)?;
+    let may_cut = reader.timescale.is_some();
     let mut segments = Vec::with_capacity(files.len());
     let last = files.last().map(|(start, _)| *start);
     for (start, path) in files {
@@ -86,7 +94,8 @@ pub(super) fn close(on_disk: &RunOnDisk) -> Result<Vec<Segment>, DiskError> {
         let name = reader.name(start);
         let is_new = !reader.index.segments.contains_key(&name);
         let found = reader.read(start, &path)?;
-        let found = if is_open && is_new { cut(&path, found)? } else { found };
+        // Nobody knows where it ends when it can't be read, or not all of it was.
+        let found = if is_open && is_new && may_cut { cut(&path, found)? } else { found };
         let Some(indexed) = found else { continue };
         if is_new {
             index_file::append(&on_disk.folder, name, &indexed)?;
@@ -125,9 +134,7 @@ impl<'a> Reader<'a> {
         let is_first = start == run.started_at;
         let expected = self.expected.take().or_else(|| is_first.then_some(0));
         let Some(timescale) = self.timescale else { return Ok(None) };
-        let mut bytes = Vec::new();
-        let file = File::open(path).map_err(DiskError::file(path))?;
-        file.take(LARGEST_FILE).read_to_end(&mut bytes).map_err(DiskError::file(path))?;
+        let bytes = read_all(path, length.min(LARGEST_FILE)).map_err(DiskError::file(path))?;
         let begins = Duration::try_from(start.duration_since(run.started_at)).unwrap_or_default();
         let Some(found) = scan(&bytes, timescale, begins, expected) else { return Ok(None) };
         let damaged = found.fragments.damaged();
@@ -156,16 +163,36 @@ fn next(first: u32, fragments: &FragmentIndex) -> u32 {
     first.saturating_add(u32::try_from(fragments.len()).unwrap_or(u32::MAX))
 }
 
+/// A file's bytes. A sector that cannot be read is damage, as one that was changed is: zeros stand for it.
+fn read_all(path: &Path, length: u64) -> io::Result<Vec<u8>> {
+    let file = File::open(path)?;
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    for (number, block) in (0u64..).zip(bytes.chunks_mut(BLOCK)) {
+        match file.read_exact_at(block, number * u64::try_from(BLOCK).unwrap_or_default()) {
+            Err(error) if error.raw_os_error() == Some(Errno::IO.raw_os_error()) => block.fill(0),
+            read => read?,
+        }
+    }
+    Ok(bytes)
+}
+
 /// Cuts a file behind its last whole fragment; what is cut off is kept beside it, up to a limit.
 fn cut(path: &Path, found: Option<Indexed>) -> Result<Option<Indexed>, DiskError> {
     let whole = found.as_ref().map_or(&[][..], |indexed| indexed.fragments.fragments());
     let kept = whole.iter().rev().find(|fragment| !fragment.is_damaged);
     let whole = kept.map_or(0, |last| last.offset + last.size);
     let length = fs::metadata(path).map_err(DiskError::file(path))?.len();
+    if length > LARGEST_FILE {
+        return Ok(found);
+    }
     if length > whole {
         tracing::warn!(path = %path.display(), bytes = length - whole, "half a fragment is cut off; it is kept beside the file");
         metrics::counter!("larder_recorder_cut_bytes_total").increment(length - whole);
-        keep_end(path, whole).and_then(|()| shorten_file(path, whole)).map_err(DiskError::file(path))?;
+        let cut = match whole {
+            0 => fs::rename(path, path.with_extension(CUT_SUFFIX)),
+            _ => keep_end(path, whole).and_then(|()| shorten_file(path, whole)),
+        };
+        cut.map_err(DiskError::file(path))?;
         path.parent().map_or(Ok(()), sync_folder)?;
     }
     Ok(found.map(|indexed| Indexed { fragments: indexed.fragments.in_file_of(whole), ..indexed }).filter(|_| whole > 0))
@@ -179,11 +206,7 @@ fn keep_end(path: &Path, from: u64) -> io::Result<()> {
     files::replace(&path.with_extension(CUT_SUFFIX), files::PUBLIC, &end)
 }
 
-/// A file without a whole fragment goes.
 fn shorten_file(path: &Path, length: u64) -> io::Result<()> {
-    if length == 0 {
-        return files::remove(path);
-    }
     let file = OpenOptions::new().write(true).open(path)?;
     file.set_len(length)?;
     file.sync_all()
@@ -205,14 +228,14 @@ fn shorten(last: &mut Segment, ended_at: Timestamp) {
 /// Units in a second. An init section that is not what it was is written anew from the copy in the index.
 fn timescale(folder: &Path, copy: Option<&[u8]>) -> Result<Option<u32>, DiskError> {
     let path = folder.join(INIT_FILE);
-    let found = files::read(&path).map_err(DiskError::file(&path))?;
-    match (found, copy) {
-        (found, Some(copy)) if found.as_deref() != Some(copy) => {
-            tracing::warn!(path = %path.display(), "the init section is damaged; it is written anew from its copy");
-            disk::replace(&path, copy)?;
+    match (files::read(&path), copy) {
+        (Ok(Some(found)), Some(copy)) if found == copy => Ok(timescale_of(copy)),
+        (_, Some(copy)) => {
+            let mended = disk::replace(&path, copy).err().map(|error| chain(&error));
+            tracing::warn!(path = %path.display(), error = mended, "the init section is damaged; its copy counts");
             Ok(timescale_of(copy))
         }
-        (found, _) => Ok(found.and_then(|bytes| timescale_of(&bytes))),
+        (found, None) => Ok(found.map_err(DiskError::file(&path))?.and_then(|bytes| timescale_of(&bytes))),
     }
 }
 

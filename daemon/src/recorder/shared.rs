@@ -91,6 +91,8 @@ struct State {
     failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
     damage: Option<Damage>,
+    /// Runs that must be looked at again although they were whole.
+    suspects: Vec<RunId>,
     /// Recordings of each camera that a newer release made.
     newer: HashMap<CameraId, usize>,
     /// What is dated after now.
@@ -151,6 +153,7 @@ impl Shared {
                 usage: Usage::new(Instant::now()),
                 elsewhere: None,
                 damage: None,
+                suspects: Vec::new(),
                 newer: HashMap::new(),
                 future: Vec::new(),
                 undated: false,
@@ -414,6 +417,17 @@ impl Shared {
     /// What is damaged of all recordings; nothing is told.
     pub(super) fn set_damage(&self, damage: Damage) {
         self.state().damage = (damage.segments > 0).then_some(damage);
+    }
+
+    /// A file of a run is not there: the next sweep looks at it again.
+    pub(super) fn suspect(&self, run: RunId) {
+        self.state().suspects.push(run);
+        self.sweep.notify_one();
+    }
+
+    /// The runs to look at again, forgetting them.
+    pub(super) fn take_suspects(&self) -> Vec<RunId> {
+        std::mem::take(&mut self.state().suspects)
     }
 
     /// So many of a camera's recordings were made by a newer release.

@@ -76,6 +76,9 @@ impl Sweep {
         let mut failed = None;
         let is_set = shared.clock.is_set();
         let clock_was_set = is_set && !self.was_set;
+        for suspect in shared.take_suspects() {
+            self.whole.remove(&suspect);
+        }
         for camera in shared.recovered_cameras() {
             match self.camera(shared, camera, clock_was_set).await {
                 Ok(()) => {}
@@ -107,15 +110,17 @@ impl Sweep {
         // Rows before files: a run whose row is known has its folder already, also one that began just now.
         let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
-        let Runs { known: on_disk, newer } = blocking(move || recover::runs(&folder, false)).await?;
+        let Runs { known: mut on_disk, newer, unreadable } = blocking(move || recover::runs(&folder, false)).await?;
         shared.set_newer(camera, newer.len());
         let mut rows: HashMap<RunId, Run> = rows.into_iter().map(|run| (run.id, run)).collect();
+        dating::files_from_rows(&rows, &mut on_disk).await?;
         dating::rows(shared, camera, &mut rows, &on_disk, clock_was_set).await?;
         let mut failed = pins::follow_rows(shared, camera, &on_disk).await.err();
         if let Some(error) = failed.take_if(|error| error.concerns_all()) {
             return Err(error);
         }
-        let there: HashSet<RunId> = on_disk.iter().map(|on_disk| on_disk.run.id).chain(newer).collect();
+        let there: HashSet<RunId> =
+            on_disk.iter().map(|on_disk| on_disk.run.id).chain(newer).chain(unreadable).collect();
         for (at, run) in on_disk.iter().enumerate() {
             let next = on_disk.get(at + 1).map(|next| &next.run);
             if let Some(looked) = &self.looked {
@@ -168,9 +173,14 @@ impl Sweep {
             };
         }
         let known = if row.is_some() { shared.store.segments_known(id).await? } else { Vec::new() };
-        if active.is_none() && !on_disk.notes.deleted.is_empty() && segments::files(&on_disk.folder)?.is_empty() {
-            self.follow_deletion(shared, &on_disk, row, &known).await?;
-            return self.gap_behind(shared, &on_disk.run, next).await;
+        // Of a run that has no row yet nothing is lost, either: its files went on purpose, or there never was one.
+        let is_meant = |row: &StoredSegment| !row.is_local() || on_disk.notes.is_deleted(row.started_at);
+        if active.is_none() && !on_disk.notes.deleted.is_empty() && known.iter().all(is_meant) {
+            let folder = on_disk.folder.clone();
+            if blocking(move || segments::files(&folder)).await?.is_empty() {
+                self.follow_deletion(shared, &on_disk, row, &known).await?;
+                return self.gap_behind(shared, &on_disk.run, next).await;
+            }
         }
         let fresh = self.missing(shared, &on_disk, &known).await?;
         if fresh.is_empty() && known.is_empty() {

@@ -9,6 +9,7 @@ use std::{
 };
 
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
+use rustix::io::Errno;
 use thiserror::Error;
 
 use super::{
@@ -30,6 +31,8 @@ use crate::{
 const IDLE: std::ops::Range<i8> = 1..5;
 /// Every file is read once in so long.
 const ROUND: SignedDuration = SignedDuration::from_hours(30 * 24);
+/// When a file that could not be read is tried again.
+const AGAIN: SignedDuration = SignedDuration::from_hours(24);
 /// Bytes a second: a tenth of what a USB disk or a good card reads.
 const PACE: u64 = 4 << 20;
 /// How often it is looked whether there is something to do.
@@ -61,22 +64,44 @@ impl From<VerifyError> for Refusal {
 
 /// Verifies one segment by its row, and keeps what was found; `None` when there is nothing to verify any more.
 pub(super) async fn segment(shared: &Arc<Shared>, id: i64) -> Result<Option<Verified>, VerifyError> {
-    let Some((segment, before)) = shared.store.verifiable_segment(id).await? else { return Ok(None) };
+    let now = shared.clock.now();
+    let (segment, before) = match shared.store.verifiable_segment(id).await {
+        Ok(Some(found)) => found,
+        Ok(None) => return Ok(None),
+        Err(error @ db::Error::Broken { .. }) => {
+            repeats::say!(error, "", { segment = id, error = chain(&error) }, "a segment's row cannot be read");
+            shared.store.set_looked_at(id, now).await?;
+            return Ok(None);
+        }
+        Err(error) => return Err(error.into()),
+    };
     let (path, index) = (shared.root.join(segment.path()), before.clone());
     let found = blocking(move || look(&path, index)).await;
     metrics::counter!("larder_recorder_verified_bytes_total").increment(segment.size_bytes);
-    let Some(after) = found else {
-        shared.check_folder().await.map_err(VerifyError::Away)?;
-        // Deleted meanwhile, or gone: the sweep removes its row.
-        let is_gone = shared.store.verifiable_segment(id).await?.is_some();
-        shared.sweep.notify_one();
-        return Ok(is_gone.then(|| Verified::missing(segment)));
+    let after = match found {
+        Ok(Some(after)) => after,
+        Ok(None) => {
+            shared.check_folder().await.map_err(VerifyError::Away)?;
+            // Deleted meanwhile, or gone: the sweep removes its row.
+            shared.store.set_looked_at(id, now).await?;
+            shared.suspect(segment.run);
+            return Ok(Some(Verified::missing(segment)));
+        }
+        Err(error) => {
+            let path = segment.path();
+            repeats::say!(warn, &path, { path, cause = %error }, "a recorded file could not be verified; it is tried again");
+            let tomorrow = now.saturating_sub(ROUND - AGAIN).unwrap_or(now);
+            shared.store.set_looked_at(id, tomorrow).await?;
+            return Ok(None);
+        }
     };
     if after != before {
         tell(shared, &segment, &before, &after);
-        keep(shared, &segment, after.clone()).await?;
+        if let Err(error) = keep(shared, &segment, after.clone()).await {
+            tracing::warn!(path = segment.path(), error = chain(&error), "what was found is in its row alone");
+        }
     }
-    shared.store.set_verified(id, shared.clock.now(), &after).await?;
+    shared.store.set_verified(id, now, &after).await?;
     if after != before {
         shared.set_damage(shared.store.damage().await?);
     }
@@ -107,19 +132,28 @@ async fn keep(shared: &Shared, segment: &StoredSegment, fragments: FragmentIndex
     Ok(())
 }
 
-/// What the file says of its fragments; `None` when there is none.
-fn look(path: &Path, mut index: FragmentIndex) -> Option<FragmentIndex> {
+/// What the file says of its fragments; `None` when there is none. What the disk does not give is damaged; whatever else
+/// keeps it from being read says nothing of it.
+fn look(path: &Path, mut index: FragmentIndex) -> io::Result<Option<FragmentIndex>> {
     let mut file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
-        file => file.ok(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        file => file?,
     };
     let mut bytes = Vec::new();
+    let mut failed = None;
     index.each(|fragment| {
         let Some(expected) = fragment.crc32c else { return };
-        let read = file.as_mut().and_then(|file| read(file, fragment, &mut bytes).ok());
-        fragment.is_damaged = read.is_none() || crc32c::crc32c(&bytes) != expected;
+        match read(&mut file, fragment, &mut bytes) {
+            Ok(()) => fragment.is_damaged = crc32c::crc32c(&bytes) != expected,
+            Err(error) if is_damage(&error) => fragment.is_damaged = true,
+            Err(error) => failed = Some(error),
+        }
     });
-    Some(index)
+    failed.map_or(Ok(Some(index)), Err)
+}
+
+fn is_damage(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::UnexpectedEof || error.raw_os_error() == Some(Errno::IO.raw_os_error())
 }
 
 fn read(file: &mut File, fragment: &Fragment, bytes: &mut Vec<u8>) -> io::Result<()> {
@@ -176,14 +210,14 @@ mod tests {
             index.push(Fragment { start, duration: Duration::from_secs(2), size: 100, crc32c, ..Fragment::default() });
         }
         let mut bytes: Vec<u8> = (0..4u8).flat_map(|number| [number; 100]).collect();
-        assert_eq!(look(&path, index.clone()), None);
+        assert_eq!(look(&path, index.clone()).unwrap(), None);
         fs::write(&path, &bytes).unwrap();
-        assert_eq!(look(&path, index.clone()), Some(index.clone()));
+        assert_eq!(look(&path, index.clone()).unwrap(), Some(index.clone()));
         bytes[150] ^= 1;
         // It has no checksum: nobody can tell.
         bytes[350] ^= 1;
         fs::write(&path, &bytes).unwrap();
-        let found = look(&path, index.clone()).unwrap();
+        let found = look(&path, index.clone()).unwrap().unwrap();
         assert_eq!(
             found.fragments().iter().map(|found| found.is_damaged).collect::<Vec<_>>(),
             [false, true, false, false]
@@ -191,7 +225,7 @@ mod tests {
         bytes[150] ^= 1;
         bytes.truncate(250);
         fs::write(&path, &bytes).unwrap();
-        let found = look(&path, found).unwrap();
+        let found = look(&path, found).unwrap().unwrap();
         assert_eq!(
             found.fragments().iter().map(|found| found.is_damaged).collect::<Vec<_>>(),
             [false, false, true, false]

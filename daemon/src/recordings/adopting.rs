@@ -37,9 +37,9 @@ pub struct FoundCamera {
     /// How many.
     pub recordings: u64,
     /// Start of the first.
-    pub started_at: Timestamp,
+    pub started_at: Option<Timestamp>,
     /// End of the last.
-    pub ended_at: Timestamp,
+    pub ended_at: Option<Timestamp>,
     /// UTC days on which one began.
     pub days: u32,
     /// Of all files.
@@ -80,8 +80,8 @@ fn camera(found: FoundCamera) -> pb::FoundCamera {
         is_named: found.is_named,
         key_opens: found.key_opens,
         recordings: found.recordings,
-        started_at: Some(timestamp(found.started_at)),
-        ended_at: Some(timestamp(found.ended_at)),
+        started_at: found.started_at.map(timestamp),
+        ended_at: found.ended_at.map(timestamp),
         days: found.days,
         size_bytes: found.bytes,
     }

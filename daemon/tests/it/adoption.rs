@@ -75,12 +75,27 @@ async fn footage_and_cameras_outlive_their_database() {
     let (fridge, key) = record(&home, &clients, "fridge", 2).await;
     let (gone, _) = record(&home, &clients, "cellar", 1).await;
     pin(&clients, "fridge").await;
+    // One that never recorded; its probe lies in the fridge.
+    let (attic, _) = clients.add(pb::Camera { name: "attic".to_owned(), ..Default::default() }).await;
+    let probe = pb::sensor_source::CameraProbe { camera_id: attic.to_string(), index: 0 };
+    let source = pb::SensorSource { source: Some(pb::sensor_source::Source::Probe(probe)) };
+    let sensor = pb::Sensor {
+        name: "butter".to_owned(),
+        source: Some(source),
+        camera_id: fridge.to_string(),
+        offset_celsius: 0.5,
+        ..Default::default()
+    };
+    let request = pb::CreateSensorRequest { sensor: Some(sensor) };
+    clients.temperatures.clone().create_sensor(request).await.unwrap();
     let mut titled = camera(&clients, fridge).await;
     titled.title = "The fridge".to_owned();
     let mask = prost_types::FieldMask { paths: vec!["title".to_owned()] };
     let request = pb::UpdateCameraRequest { camera: Some(titled), update_mask: Some(mask) };
     clients.cameras.clone().update_camera(request).await.unwrap();
     kept(&home, fridge, "The fridge").await;
+    kept(&home, fridge, "butter").await;
+    kept(&home, attic, "attic").await;
     // What was removed stays away, even when its files come back.
     let aside = home.state().join("aside");
     let copied = std::process::Command::new("cp")
@@ -102,13 +117,15 @@ async fn footage_and_cameras_outlive_their_database() {
     let clients = home.clients().await;
     let there = found(&clients).await;
     assert!(there.foreign.contains("another database"), "{}", there.foreign);
-    let names: Vec<_> = there.cameras.iter().map(|camera| (camera.name.as_str(), camera.key_opens)).collect();
-    assert_eq!((names, there.days), (vec![("fridge", true)], 1));
-    assert_eq!(there.cameras[0].recordings, u64::try_from(before.len()).unwrap());
+    let mut names: Vec<_> =
+        there.cameras.iter().map(|one| (one.name.as_str(), one.recordings, one.key_opens)).collect();
+    names.sort_unstable();
+    let recordings = u64::try_from(before.len()).unwrap();
+    assert_eq!((names, there.days), (vec![("attic", 0, true), ("fridge", recordings, true)], 1));
     let files = runs(&home.recordings(), &fridge.to_string());
 
     let adopted = adopt(&clients).await;
-    assert_eq!((adopted.cameras, adopted.recordings), (1, there.cameras[0].recordings));
+    assert_eq!((adopted.cameras, adopted.recordings), (2, recordings));
     known(&clients, fridge).await;
     let after = clients.recordings_of(fridge).await;
     assert_eq!(after, before);
@@ -118,7 +135,13 @@ async fn footage_and_cameras_outlive_their_database() {
     assert!(files.iter().flat_map(|run| &run.segments).all(|file| file.exists()));
     assert!(found(&clients).await.cameras.is_empty());
     let cameras = clients.cameras.clone().list_cameras(pb::ListCamerasRequest::default()).await.unwrap().into_inner();
-    assert_eq!(cameras.cameras.len(), 1, "what was removed is not revived");
+    assert_eq!(cameras.cameras.len(), 2, "what was removed is not revived");
+    let request = pb::GetSensorRequest { sensor: "butter".to_owned() };
+    let sensor = until("the sensor to be known", || async {
+        clients.temperatures.clone().get_sensor(request.clone()).await.ok().map(tonic::Response::into_inner)
+    })
+    .await;
+    assert_eq!((sensor.camera_id, sensor.offset_celsius), (fridge.to_string(), 0.5));
 
     // The board goes on with the key it has, and its recordings are counted on.
     let mut witness = Witness::start(home.link(), fridge, key, Habits::default());
@@ -160,6 +183,28 @@ async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
     assert_eq!(clients.recordings_of(fridge).await, before);
     let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
     assert!(format!("{:?}", status.parts).contains("keys_lost"), "{:?}", status.parts);
+    daemon.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_damaged_description_of_a_camera_costs_its_name_and_key_alone() {
+    let home = Home::new(&[]);
+    let daemon = home.start();
+    let clients = home.clients().await;
+    let (fridge, _) = record(&home, &clients, "fridge", 1).await;
+    kept(&home, fridge, "fridge").await;
+    let before = clients.recordings_of(fridge).await;
+    daemon.stop().await;
+    let path = home.recordings().join(fridge.to_string()).join("camera.json");
+    let text = fs::read_to_string(&path).unwrap();
+    fs::write(&path, text.replace("\"quality\": 12", "\"quality\": 92")).unwrap();
+    fs::remove_dir_all(home.state().join("postgres")).unwrap();
+    let daemon = home.start();
+    let clients = home.clients().await;
+    assert!(!found(&clients).await.cameras[0].is_named);
+    adopt(&clients).await;
+    known(&clients, fridge).await;
+    assert_eq!(clients.recordings_of(fridge).await, before);
     daemon.stop().await;
 }
 

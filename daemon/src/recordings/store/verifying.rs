@@ -105,6 +105,15 @@ impl Store {
         Ok(())
     }
 
+    /// Notes that a segment was looked at then, whatever came of it.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn set_looked_at(&self, id: i64, at: Timestamp) -> Result<(), Error> {
+        self.client().await?.execute("UPDATE segments SET verified_at = $2 WHERE id = $1", &[&id, &at]).await?;
+        Ok(())
+    }
+
     /// What is damaged, as far as it is known.
     ///
     /// # Errors
