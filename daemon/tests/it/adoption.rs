@@ -1,10 +1,10 @@
 //! The database is lost and the footage is there: cameras, keys, recordings and pins come back from the files alone.
 
-use std::fs;
+use std::{fs, path::PathBuf};
 
 use larder_proto::{pb, wire::CameraId};
 
-use crate::support::{Clients, Habits, Home, Witness, get_with, record, runs, until};
+use crate::support::{Clients, Daemon, Habits, Home, Witness, record, runs, until};
 
 async fn found(clients: &Clients) -> pb::FoundFootage {
     clients.recordings.clone().find_footage(pb::FindFootageRequest {}).await.unwrap().into_inner()
@@ -17,14 +17,6 @@ async fn adopt(clients: &Clients) -> pb::AdoptFootageResponse {
         last = now;
     }
     last
-}
-
-async fn pin(clients: &Clients, camera: &str) {
-    let now = jiff::Timestamp::now().as_second();
-    let at = |seconds| Some(prost_types::Timestamp { seconds: now + seconds, nanos: 0 });
-    let range = pb::TimeRange { from: at(-3600), to: at(3600) };
-    let pin = pb::PinRangeRequest { camera: camera.to_owned(), range: Some(range), note: "keep".to_owned() };
-    clients.recordings.clone().pin_range(pin).await.unwrap();
 }
 
 async fn camera(clients: &Clients, id: CameraId) -> pb::Camera {
@@ -47,24 +39,43 @@ async fn kept(home: &Home, camera: CameraId, what: &str) {
         .await;
 }
 
-/// The playlist of all that was recorded in the last hour plays: every file it names is there.
-async fn plays(home: &Home, clients: &Clients, camera: &str) -> usize {
-    let now = jiff::Timestamp::now().as_second();
-    let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
-    let range = pb::TimeRange { from: at(now - 3600), to: at(now + 60) };
-    let request = pb::CreatePlayUrlRequest { camera: camera.to_owned(), range: Some(range), valid_for: None };
-    let path = clients.recordings.clone().create_play_url(request).await.unwrap().into_inner().path;
-    let playlist = get_with(home.http(), &path, &[]).await;
-    assert_eq!(playlist.status, 200);
-    let text = String::from_utf8_lossy(&playlist.body).into_owned();
-    // Media are named from the folder of the range, which is the camera's.
-    let base = path.split('/').take(3).collect::<Vec<_>>().join("/");
-    let files: Vec<_> = text.lines().filter(|line| !line.starts_with('#') && !line.is_empty()).collect();
-    for file in &files {
-        let path = format!("{base}/{}", file.trim_start_matches("../"));
-        assert_eq!(get_with(home.http(), &path, &[]).await.status, 200, "{path}");
+/// A camera was recorded, and its hub is stopped.
+struct Recorded {
+    home: Home,
+    fridge: CameraId,
+    before: Vec<pb::Recording>,
+}
+
+impl Recorded {
+    async fn new() -> Self {
+        let home = Home::new(&[]);
+        let daemon = home.start();
+        let clients = home.clients().await;
+        let (fridge, _) = record(&home, &clients, "fridge", 1).await;
+        kept(&home, fridge, "fridge").await;
+        let before = clients.recordings_of(fridge).await;
+        daemon.stop().await;
+        Self { home, fridge, before }
     }
-    files.len()
+
+    fn folder(&self) -> PathBuf {
+        self.home.recordings().join(self.fridge.to_string())
+    }
+
+    fn lose_database(&self) {
+        fs::remove_dir_all(self.home.state().join("postgres")).unwrap();
+    }
+
+    /// Starts the hub and takes over what it finds: what was found, and the clients. All recordings are as they were.
+    async fn adopted(&self) -> (Daemon, Clients, pb::FoundFootage) {
+        let daemon = self.home.start();
+        let clients = self.home.clients().await;
+        let there = found(&clients).await;
+        adopt(&clients).await;
+        known(&clients, self.fridge).await;
+        assert_eq!(clients.recordings_of(self.fridge).await, self.before);
+        (daemon, clients, there)
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -74,7 +85,7 @@ async fn footage_and_cameras_outlive_their_database() {
     let clients = home.clients().await;
     let (fridge, key) = record(&home, &clients, "fridge", 2).await;
     let (gone, _) = record(&home, &clients, "cellar", 1).await;
-    pin(&clients, "fridge").await;
+    clients.pin_around_now("fridge").await;
     // One that never recorded; its probe lies in the fridge.
     let (attic, _) = clients.add(pb::Camera { name: "attic".to_owned(), ..Default::default() }).await;
     let probe = pb::sensor_source::CameraProbe { camera_id: attic.to_string(), index: 0 };
@@ -107,7 +118,7 @@ async fn footage_and_cameras_outlive_their_database() {
     assert!(copied.success());
     clients.cameras.clone().delete_camera(pb::DeleteCameraRequest { camera: "cellar".to_owned() }).await.unwrap();
     let before = clients.recordings_of(fridge).await;
-    let fragments = plays(&home, &clients, "fridge").await;
+    let fragments = clients.media(home.http(), "fridge", None).await.len();
     assert!(found(&clients).await.cameras.is_empty(), "everything has its rows");
     daemon.stop().await;
     fs::rename(&aside, home.recordings().join(gone.to_string())).unwrap();
@@ -130,7 +141,7 @@ async fn footage_and_cameras_outlive_their_database() {
     let after = clients.recordings_of(fridge).await;
     assert_eq!(after, before);
     assert!(after.iter().all(|recording| recording.pinned));
-    assert_eq!(plays(&home, &clients, "fridge").await, fragments);
+    assert_eq!(clients.media(home.http(), "fridge", None).await.len(), fragments);
     assert_eq!(camera(&clients, fridge).await.title, "The fridge");
     assert!(files.iter().flat_map(|run| &run.segments).all(|file| file.exists()));
     assert!(found(&clients).await.cameras.is_empty());
@@ -152,13 +163,8 @@ async fn footage_and_cameras_outlive_their_database() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
-    let home = Home::new(&[]);
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let (fridge, _) = record(&home, &clients, "fridge", 1).await;
-    kept(&home, fridge, "fridge").await;
-    let before = clients.recordings_of(fridge).await;
-    daemon.stop().await;
+    let recorded = Recorded::new().await;
+    let home = &recorded.home;
     // All of the state is lost but the recordings, which lie on their own disk.
     let kept_aside = home.state().join("kept");
     fs::rename(home.recordings(), &kept_aside).unwrap();
@@ -173,14 +179,9 @@ async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
     }
     fs::rename(&kept_aside, home.recordings()).unwrap();
 
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let there = found(&clients).await;
+    let (daemon, clients, there) = recorded.adopted().await;
     assert!(there.foreign.contains("another hub"), "{}", there.foreign);
     assert!(!there.cameras[0].key_opens);
-    adopt(&clients).await;
-    known(&clients, fridge).await;
-    assert_eq!(clients.recordings_of(fridge).await, before);
     let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
     assert!(format!("{:?}", status.parts).contains("keys_lost"), "{:?}", status.parts);
     daemon.stop().await;
@@ -188,52 +189,30 @@ async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_damaged_description_of_a_camera_costs_its_name_and_key_alone() {
-    let home = Home::new(&[]);
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let (fridge, _) = record(&home, &clients, "fridge", 1).await;
-    kept(&home, fridge, "fridge").await;
-    let before = clients.recordings_of(fridge).await;
-    daemon.stop().await;
-    let path = home.recordings().join(fridge.to_string()).join("camera.json");
+    let recorded = Recorded::new().await;
+    let path = recorded.folder().join("camera.json");
     let text = fs::read_to_string(&path).unwrap();
     fs::write(&path, text.replace("\"quality\": 12", "\"quality\": 92")).unwrap();
-    fs::remove_dir_all(home.state().join("postgres")).unwrap();
-    let daemon = home.start();
-    let clients = home.clients().await;
-    assert!(!found(&clients).await.cameras[0].is_named);
-    adopt(&clients).await;
-    known(&clients, fridge).await;
-    assert_eq!(clients.recordings_of(fridge).await, before);
+    recorded.lose_database();
+    let (daemon, _, there) = recorded.adopted().await;
+    assert!(!there.cameras[0].is_named);
     daemon.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn footage_of_a_former_release_is_adopted_and_said_not_to_be_verifiable() {
-    let home = Home::new(&[]);
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let (fridge, _) = record(&home, &clients, "fridge", 2).await;
-    let before = clients.recordings_of(fridge).await;
-    daemon.stop().await;
-    // What a former release left: no index, no checksum, nothing that says what the camera is.
-    let folder = home.recordings().join(fridge.to_string());
-    let _ = fs::remove_file(folder.join("camera.json"));
-    for run in runs(&home.recordings(), &fridge.to_string()) {
-        let run_folder = run.segments[0].parent().unwrap().to_owned();
-        fs::remove_file(run_folder.join("index")).unwrap();
+async fn footage_without_an_index_and_a_description_is_adopted_by_its_media() {
+    let recorded = Recorded::new().await;
+    // What a former release left.
+    fs::remove_file(recorded.folder().join("camera.json")).unwrap();
+    for run in runs(&recorded.home.recordings(), &recorded.fridge.to_string()) {
+        let folder = run.segments[0].parent().unwrap().to_owned();
+        fs::remove_file(folder.join("index")).unwrap();
         let mut about = run.about.clone();
         about.as_object_mut().unwrap().remove("crc32c");
-        fs::write(run_folder.join("run.json"), serde_json::to_vec(&about).unwrap()).unwrap();
+        fs::write(folder.join("run.json"), serde_json::to_vec(&about).unwrap()).unwrap();
     }
-    fs::remove_dir_all(home.state().join("postgres")).unwrap();
-    let daemon = home.start();
-    let clients = home.clients().await;
-    let there = found(&clients).await;
+    recorded.lose_database();
+    let (daemon, _, there) = recorded.adopted().await;
     assert!(!there.cameras[0].is_named && there.cameras[0].name.starts_with("camera-"));
-    adopt(&clients).await;
-    known(&clients, fridge).await;
-    let after = clients.recordings_of(fridge).await;
-    assert_eq!(after, before);
     daemon.stop().await;
 }

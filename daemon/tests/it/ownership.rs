@@ -28,7 +28,7 @@ impl Recorded {
         let clients = home.clients().await;
         let camera = record(&home, &clients, "fridge", 1).await.0;
         if pinned {
-            pin(&clients, "fridge").await;
+            clients.pin_around_now("fridge").await;
         }
         daemon.stop().await;
         let runs = runs(&home.recordings(), &camera.to_string());
@@ -44,14 +44,6 @@ impl Recorded {
         assert!(rows.iter().all(|row| row.pinned), "{rows:?}");
         assert!(self.runs.iter().flat_map(|run| &run.segments).all(|file| file.exists()));
     }
-}
-
-async fn pin(clients: &Clients, camera: &str) {
-    let now = jiff::Timestamp::now().as_second();
-    let at = |seconds| Some(prost_types::Timestamp { seconds: now + seconds, nanos: 0 });
-    let range = pb::TimeRange { from: at(-3600), to: at(3600) };
-    let pin = pb::PinRangeRequest { camera: camera.to_owned(), range: Some(range), note: String::new() };
-    clients.recordings.clone().pin_range(pin).await.unwrap();
 }
 
 /// A server on a socket in the state folder of another hub.

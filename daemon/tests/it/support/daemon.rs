@@ -13,7 +13,7 @@ use larder_proto::{pb, wire::CameraId};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
-use super::{Clients, over_socket, state_folder, until};
+use super::{Clients, get, over_socket, state_folder, until};
 
 /// Where a hub lives: outlives the process, as a disk does.
 pub(crate) struct Home {
@@ -202,6 +202,35 @@ impl Clients {
         let mut all = self.recordings.clone().list_recordings(request).await.unwrap().into_inner().recordings;
         all.reverse();
         all
+    }
+
+    /// Pins an hour in front of now and one behind it.
+    pub(crate) async fn pin_around_now(&self, camera: &str) {
+        let now = jiff::Timestamp::now().as_second();
+        let at = |seconds| Some(prost_types::Timestamp { seconds: now + seconds, nanos: 0 });
+        let range = pb::TimeRange { from: at(-3600), to: at(3600) };
+        let pin = pb::PinRangeRequest { camera: camera.to_owned(), range: Some(range), note: "keep".to_owned() };
+        self.recordings.clone().pin_range(pin).await.unwrap();
+    }
+
+    /// The media that the playlist of a range names, of which each is there; the last hour's, if no range is given.
+    pub(crate) async fn media(&self, http: SocketAddr, camera: &str, range: Option<pb::TimeRange>) -> Vec<String> {
+        let now = jiff::Timestamp::now().as_second();
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        let range = range.unwrap_or_else(|| pb::TimeRange { from: at(now - 3600), to: at(now + 60) });
+        let request = pb::CreatePlayUrlRequest { camera: camera.to_owned(), range: Some(range), valid_for: None };
+        let path = self.recordings.clone().create_play_url(request).await.unwrap().into_inner().path;
+        let playlist = get(http, &path).await;
+        assert_eq!(playlist.status, 200);
+        let text = String::from_utf8(playlist.body.to_vec()).unwrap();
+        // They are named from the folder of the range, which is the camera's.
+        let base = path.split('/').take(3).collect::<Vec<_>>().join("/");
+        let named = text.lines().filter_map(|line| line.strip_prefix("../"));
+        let media: Vec<_> = named.map(|name| format!("{base}/{name}")).collect();
+        for uri in &media {
+            assert!(get(http, uri).await.status.is_success(), "{uri}\n{text}");
+        }
+        media
     }
 
     /// The gaps of the last hour.
