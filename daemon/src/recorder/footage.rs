@@ -177,6 +177,7 @@ impl Recorder {
         }
         let root = shared.root.clone();
         blocking(move || marker::sign(&root, owner)).await.map_err(AdoptError::Folder)?;
+        shared.set_unknown(0);
         // It may be recorded to from now on.
         let _ = shared.check_folder().await;
         shared.sweep.notify_one();
@@ -261,17 +262,32 @@ fn removed(root: &Path) -> Result<BTreeSet<String>, DiskError> {
     Ok(String::from_utf8_lossy(&text).lines().map(|line| line.trim().to_owned()).collect())
 }
 
-fn of_root(root: &Path, known: &HashSet<CameraId>) -> Result<Vec<FootageOf>, DiskError> {
+/// How many cameras' footage no row speaks of, because a database was lost or a disk came from elsewhere.
+pub(super) async fn count_unknown(shared: &Shared) -> Result<usize, AdoptError> {
+    let (known, root) = (shared.store.cameras().await?, shared.root.clone());
+    let has_runs = |folder: &PathBuf| recover::run_folders(folder).is_ok_and(|runs| !runs.is_empty());
+    let count = blocking(move || {
+        Ok::<_, DiskError>(unknown(&root, &known)?.iter().filter(|(_, folder)| has_runs(folder)).count())
+    });
+    Ok(count.await?)
+}
+
+/// Folders of cameras that are not known and were not removed.
+fn unknown(root: &Path, known: &HashSet<CameraId>) -> Result<Vec<(CameraId, PathBuf)>, DiskError> {
     let removed = removed(root)?;
     let mut found = Vec::new();
     for folder in recover::folders(root)? {
         let name = folder.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let Ok(camera) = name.parse::<CameraId>() else { continue };
         if !removed.contains(&name) && !known.contains(&camera) {
-            found.push(of_camera(camera, folder)?);
+            found.push((camera, folder));
         }
     }
     Ok(found)
+}
+
+fn of_root(root: &Path, known: &HashSet<CameraId>) -> Result<Vec<FootageOf>, DiskError> {
+    unknown(root, known)?.into_iter().map(|(camera, folder)| of_camera(camera, folder)).collect()
 }
 
 fn of_camera(camera: CameraId, folder: PathBuf) -> Result<FootageOf, DiskError> {

@@ -516,6 +516,7 @@ impl Recorder {
                 .or_else(encoder)
                 .or_else(|| self.behind())
                 .or_else(elsewhere)
+                .or_else(|| unknown_trouble(shared.unknown()))
                 .or_else(damaged)
                 .or_else(|| newer_trouble(shared.newer()))
                 .or_else(future),
@@ -606,6 +607,13 @@ fn elsewhere_trouble(elsewhere: &Elsewhere) -> Trouble {
         folders.join(", ")
     );
     Trouble::warning("elsewhere", detail)
+}
+
+/// Footage that a lost database leaves behind is neither listed nor deleted until somebody decides.
+fn unknown_trouble(count: usize) -> Option<Trouble> {
+    let whose = if count == 1 { "one camera".to_owned() } else { format!("{count} cameras") };
+    let detail = format!("footage of {whose} is not in the database: `larderctl recording adopt` takes it over");
+    (count > 0).then(|| Trouble::warning("unknown_footage", detail))
 }
 
 /// What only a newer release can read stays as it is.

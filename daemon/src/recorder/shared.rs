@@ -91,6 +91,8 @@ struct State {
     failures: HashMap<CameraId, String>,
     elsewhere: Option<Elsewhere>,
     damage: Option<Damage>,
+    /// Cameras whose footage no row speaks of.
+    unknown: usize,
     /// Runs that must be looked at again although they were whole.
     suspects: Vec<RunId>,
     /// Recordings of each camera that a newer release made.
@@ -153,6 +155,7 @@ impl Shared {
                 usage: Usage::new(Instant::now()),
                 elsewhere: None,
                 damage: None,
+                unknown: 0,
                 suspects: Vec::new(),
                 newer: HashMap::new(),
                 future: Vec::new(),
@@ -417,6 +420,16 @@ impl Shared {
     /// What is damaged of all recordings; nothing is told.
     pub(super) fn set_damage(&self, damage: Damage) {
         self.state().damage = (damage.segments > 0).then_some(damage);
+    }
+
+    /// So many cameras' footage no row speaks of.
+    pub(super) fn set_unknown(&self, cameras: usize) {
+        self.state().unknown = cameras;
+    }
+
+    /// How many cameras' footage no row speaks of.
+    pub(super) fn unknown(&self) -> usize {
+        self.state().unknown
     }
 
     /// A file of a run is not there: the next sweep looks at it again.

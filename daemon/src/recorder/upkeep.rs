@@ -14,7 +14,7 @@ use super::{
     by_files,
     collect::blocking,
     config::Encoder,
-    dating, ffmpeg,
+    dating, ffmpeg, footage,
     marker::{self, Marker},
     retention,
     rows::Missed,
@@ -200,6 +200,12 @@ impl Upkeep {
         shared.count_recordings(shared.store.bytes(None).await?).await;
         shared.set_elsewhere(shared.store.elsewhere().await?);
         shared.set_damage(shared.store.damage().await?);
+        match footage::count_unknown(shared).await {
+            Ok(count) => shared.set_unknown(count),
+            Err(error) => {
+                repeats::say!(warn, "", { error = chain(&error) }, "it was not seen whether all footage is known")
+            }
+        }
         let ahead = shared.clock.now().saturating_add(AHEAD).unwrap_or(Timestamp::MAX);
         // A clock that is not set says of all that it is dated ahead.
         let future = if shared.clock.is_set() { shared.store.future(ahead).await? } else { Vec::new() };

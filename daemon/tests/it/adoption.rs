@@ -23,6 +23,12 @@ async fn camera(clients: &Clients, id: CameraId) -> pb::Camera {
     clients.cameras.clone().get_camera(pb::GetCameraRequest { camera: id.to_string() }).await.unwrap().into_inner()
 }
 
+/// How the parts are, as text.
+async fn parts(clients: &Clients) -> String {
+    let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
+    format!("{:?}", status.parts)
+}
+
 /// The hub hears of the row.
 async fn known(clients: &Clients, id: CameraId) {
     until("the camera to be known", || async {
@@ -182,8 +188,7 @@ async fn without_the_hubs_key_footage_comes_back_and_keys_do_not() {
     let (daemon, clients, there) = recorded.adopted().await;
     assert!(there.foreign.contains("another hub"), "{}", there.foreign);
     assert!(!there.cameras[0].key_opens);
-    let status = clients.system.clone().get_status(pb::GetStatusRequest {}).await.unwrap().into_inner();
-    assert!(format!("{:?}", status.parts).contains("keys_lost"), "{:?}", status.parts);
+    assert!(parts(&clients).await.contains("keys_lost"));
     daemon.stop().await;
 }
 
@@ -211,8 +216,18 @@ async fn footage_without_an_index_and_a_description_is_adopted_by_its_media() {
         about.as_object_mut().unwrap().remove("crc32c");
         fs::write(folder.join("run.json"), serde_json::to_vec(&about).unwrap()).unwrap();
     }
+    // Its marker names neither hub nor database: nothing says that another one knows the footage.
+    let marker = recorded.home.recordings().join(".larder-recordings");
+    let folder = fs::read_to_string(&marker).unwrap().lines().next().unwrap().to_owned();
+    fs::write(&marker, format!("{folder}\n")).unwrap();
     recorded.lose_database();
-    let (daemon, _, there) = recorded.adopted().await;
-    assert!(!there.cameras[0].is_named && there.cameras[0].name.starts_with("camera-"));
+    let daemon = recorded.home.start();
+    let clients = recorded.home.clients().await;
+    until("the footage to be told", || async { parts(&clients).await.contains("unknown_footage").then_some(()) }).await;
+    daemon.stop().await;
+    let (daemon, clients, there) = recorded.adopted().await;
+    assert!(there.foreign.is_empty() && !there.cameras[0].is_named, "{there:?}");
+    assert!(there.cameras[0].name.starts_with("camera-"));
+    assert!(!parts(&clients).await.contains("unknown_footage"));
     daemon.stop().await;
 }

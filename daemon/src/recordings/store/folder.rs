@@ -1,9 +1,10 @@
 //! Which folder the rows speak of. One database belongs to one folder at a time: files of another one are not gone, they are
 //! elsewhere, and nothing that is missing here says anything of them.
 
-use std::sync::atomic::Ordering;
+use std::{collections::HashSet, sync::atomic::Ordering};
 
 use jiff::Timestamp;
+use larder_proto::wire::CameraId;
 use uuid::Uuid;
 
 use super::{Error, Store, keeping::PINNED};
@@ -82,6 +83,15 @@ impl Store {
             return Err(Error::Unavailable("the recordings folder was not compared with it yet".into()));
         }
         Ok(())
+    }
+
+    /// The cameras whose files rows can speak of.
+    ///
+    /// # Errors
+    /// When the database is away.
+    pub async fn cameras(&self) -> Result<HashSet<CameraId>, Error> {
+        let rows = self.client().await?.query("SELECT id FROM cameras", &[]).await?;
+        rows.iter().map(|row| Ok(CameraId(row.try_get(0)?))).collect()
     }
 
     /// What lies in other folders; `None` when nothing does.

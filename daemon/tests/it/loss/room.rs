@@ -188,6 +188,8 @@ fn copy(run: &RunFiles, camera: &Path, ordinal: i64, started_at: Timestamp) {
     about["first_sequence"] = json!(ordinal * 1000);
     about["started_at_us"] = json!(started_at.as_microsecond());
     about["ended_at_us"] = json!(later(to.unwrap()).as_microsecond());
+    // As a former release wrote it, which had no checksum.
+    about.as_object_mut().unwrap().remove("crc32c");
     fs::write(copied.join("run.json"), about.to_string()).unwrap();
 }
 
