@@ -120,8 +120,8 @@ async fn insert(state: &State, camera: CameraId, made: &[Made]) -> Result<(), Fa
     }
     sql.push_str("\\.\n");
     sql.push_str(&format!(
-        "INSERT INTO runs (id, camera_id, ordinal, first_sequence, started_at, ended_at, end_reason, width, height, codec)
-         SELECT id, '{camera}', ordinal, ordinal, at, at + interval '2 s', 'stopped', 640, 480, 'avc1.42c01e' FROM made;
+        "INSERT INTO runs (id, camera_id, ordinal, first_sequence, started_at, ended_at, placed_at, end_reason, width, height, codec)
+         SELECT id, '{camera}', ordinal, ordinal, at, at + interval '2 s', at, 'stopped', 640, 480, 'avc1.42c01e' FROM made;
          INSERT INTO segments (run_id, camera_id, first_sequence, started_at, ended_at, size_bytes, fragments,
                                fragment_index, closed)
          SELECT id, '{camera}', ordinal, at, at + interval '2 s', {SEGMENT}, 1, decode('0100d00f8020', 'hex'), true FROM made;

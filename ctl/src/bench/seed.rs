@@ -26,8 +26,8 @@ SELECT n, 30 * 40000 + sum(size)::bigint AS bytes,
            'hex') AS index
 FROM (SELECT n, (n * 7919 + f * 104729) % 20000 AS size FROM generate_series(0, 63) n, generate_series(0, 29) f) sizes
 GROUP BY n;
-INSERT INTO runs (id, camera_id, ordinal, first_sequence, started_at, ended_at, end_reason, width, height, codec)
-SELECT gen_random_uuid(), '$CAMERA', day, day * 43200, start, start + interval '1 day', 'midnight', 640, 480, 'avc1.42c01e'
+INSERT INTO runs (id, camera_id, ordinal, first_sequence, started_at, ended_at, placed_at, end_reason, width, height, codec)
+SELECT gen_random_uuid(), '$CAMERA', day, day * 43200, start, start + interval '1 day', start, 'midnight', 640, 480, 'avc1.42c01e'
 FROM (SELECT day, date_trunc('minute', now()) - ($DAYS - day) * interval '1 day' AS start
       FROM generate_series(0, $DAYS - 1) day) days;
 INSERT INTO segments (run_id, camera_id, first_sequence, started_at, ended_at, size_bytes, fragments, fragment_index, closed)

@@ -14,6 +14,8 @@ use crate::{
 
 /// How often it is looked without a notice: pins give none, and a disk that was away comes back.
 const LOOK: Duration = Duration::from_mins(1);
+/// How often while the folder is not ready.
+const WAIT: Duration = Duration::from_secs(2);
 /// Several changes at once are written once.
 const SETTLE: Duration = Duration::from_millis(200);
 /// What is notified of what is kept.
@@ -26,10 +28,12 @@ pub(super) async fn keep(db: Db, recorder: Recorder) {
     loop {
         tokio::select! {
             () = tokio::time::sleep_until(due) => {
-                if let Err(error) = write_all(&db, &recorder).await {
+                let written = write_all(&db, &recorder).await;
+                let is_waiting = written == Ok(false);
+                if let Err(error) = written {
                     repeats::say!(warn, "", { error }, "what cameras are was not written beside their recordings");
                 }
-                due = Instant::now() + LOOK;
+                due = Instant::now() + if is_waiting { WAIT } else { LOOK };
             }
             change = changes.recv() => match change {
                 Ok(Change::Notice(channel)) if !CHANNELS.contains(&channel.as_str()) => {}
@@ -41,18 +45,21 @@ pub(super) async fn keep(db: Db, recorder: Recorder) {
     }
 }
 
-async fn write_all(db: &Db, recorder: &Recorder) -> Result<(), String> {
+/// `false`: not yet.
+async fn write_all(db: &Db, recorder: &Recorder) -> Result<bool, String> {
     if db.trouble().is_some() {
-        return Ok(());
+        return Ok(true);
     }
     let all = rows::kept(db).await.map_err(|error| chain(&error))?;
     recorder.forget_removed(all.iter().map(|(camera, _)| *camera).collect()).await;
-    let mut failed = Ok(());
+    let mut done = Ok(true);
     for (camera, kept) in all {
         let text = kept.text().map_err(|error| format!("{camera}: {error}"))?;
-        if let Err(error) = recorder.keep_beside(camera, kept::FILE, text).await {
-            failed = Err(format!("{camera}: {}", chain(&error)));
+        match recorder.keep_beside(camera, kept::FILE, text).await {
+            Ok(true) => {}
+            Ok(false) => return Ok(false),
+            Err(error) => done = Err(format!("{camera}: {}", chain(&error))),
         }
     }
-    failed
+    done
 }

@@ -184,26 +184,29 @@ impl Recorder {
         Ok(())
     }
 
-    /// Writes a file into a camera's folder, for its owner alone, unless it says the same already. Nothing while nothing may
-    /// be written there, or when the camera is being removed.
+    /// Writes a file into a camera's folder, for its owner alone, unless it says the same already. `false`: not yet, because
+    /// the folder and the rows were not compared, or nothing may be written there.
     ///
     /// # Errors
     /// When the disk would not.
-    pub async fn keep_beside(&self, camera: CameraId, name: &'static str, bytes: Vec<u8>) -> Result<(), DiskError> {
+    pub async fn keep_beside(&self, camera: CameraId, name: &'static str, bytes: Vec<u8>) -> Result<bool, DiskError> {
         let shared = Arc::clone(&self.0.shared);
         // Whoever removes the camera's folder holds it, too.
         let _upkeep = self.0.shared.upkeep.lock().await;
-        if self.cameras().removed.contains(&camera) || shared.check_folder().await.is_err() {
-            return Ok(());
+        if self.cameras().removed.contains(&camera) {
+            return Ok(true);
+        }
+        if shared.store.expect_folder().is_err() || shared.check_folder().await.is_err() {
+            return Ok(false);
         }
         blocking(move || {
             let folder = disk::make_folders(&shared.root, &camera.to_string())?;
             let path = folder.join(name);
             let keep = || {
-                if files::read(&path)?.as_deref() == Some(&bytes) {
-                    return Ok(());
+                if files::read(&path)?.as_deref() != Some(&bytes) {
+                    files::replace(&path, files::SECRET, &bytes)?;
                 }
-                files::replace(&path, files::SECRET, &bytes)
+                Ok(true)
             };
             keep().map_err(DiskError::file(&path))
         })
@@ -214,7 +217,7 @@ impl Recorder {
     pub async fn forget_removed(&self, there: HashSet<CameraId>) {
         let shared = &self.0.shared;
         let _upkeep = shared.upkeep.lock().await;
-        if shared.check_folder().await.is_err() {
+        if shared.store.expect_folder().is_err() || shared.check_folder().await.is_err() {
             return;
         }
         let root = shared.root.clone();

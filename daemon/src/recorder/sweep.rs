@@ -107,6 +107,8 @@ impl Sweep {
     }
 
     async fn camera(&mut self, shared: &Arc<Shared>, camera: CameraId, clock_was_set: bool) -> Result<(), SweepError> {
+        // What was handed in before has the times of before: a run that is dated anew has all its rows when they move.
+        shared.rows.flush().await;
         // Rows before files: a run whose row is known has its folder already, also one that began just now.
         let rows = shared.store.runs_known(camera).await?;
         let folder = shared.camera_folder(camera);
