@@ -118,6 +118,11 @@ pub fn show_count(count: impl Into<u64>, one: &str) -> String {
     }
 }
 
+/// How many a list holds, for people.
+pub fn show_length(length: usize, one: &str) -> String {
+    show_count(u64::try_from(length).unwrap_or(u64::MAX), one)
+}
+
 /// A duration for people: its two largest units, or milliseconds below a second.
 pub fn show_duration(duration: Duration) -> String {
     let mut rest = duration.as_secs();

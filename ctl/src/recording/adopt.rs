@@ -10,7 +10,7 @@ use crate::{
     client::Hub,
     output::table,
     progress::Progress,
-    units::{show_bytes, show_count},
+    units::{show_bytes, show_count, show_length},
     when,
 };
 
@@ -69,7 +69,7 @@ pub(super) async fn adopt(hub: &Hub, yes: bool, out: &mut Out, stop: &Cancellati
     drop(bar);
     view.is_adopted = true;
     out.one(&view, |out| {
-        let cameras = show_count(count(view.cameras.len()), "camera");
+        let cameras = show_length(view.cameras.len(), "camera");
         out.line(&format!("took over {cameras} with {}", show_count(all, "recording")))?;
         for lost in view.cameras.iter().filter(|camera| !camera.key_opens) {
             let name = &lost.name;
@@ -81,7 +81,7 @@ pub(super) async fn adopt(hub: &Hub, yes: bool, out: &mut Out, stop: &Cancellati
 
 /// In the person's words, and what only they can know.
 fn question(view: &FootageView) -> String {
-    let cameras = show_count(count(view.cameras.len()), "camera");
+    let cameras = show_length(view.cameras.len(), "camera");
     let days = show_count(view.days, "day");
     let warning = match view.foreign.as_str() {
         "" => String::new(),
@@ -91,10 +91,6 @@ fn question(view: &FootageView) -> String {
         "{cameras}, {days} of footage found. Take them over? Nothing is deleted for it; the cameras' limits of age and \
          size hold again.{warning}"
     )
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
 }
 
 fn show(view: &FootageView, out: &mut Out) -> Result<(), Failure> {

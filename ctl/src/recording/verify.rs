@@ -13,7 +13,7 @@ use crate::{
     client::Hub,
     output::table,
     progress::Progress,
-    units::{show_bytes, show_count},
+    units::{show_bytes, show_count, show_length},
     when,
 };
 
@@ -75,11 +75,7 @@ pub(super) async fn verify(
     if view.damaged.is_empty() {
         return Ok(());
     }
-    Err(Failure::Other(format!("{} damaged or missing", show_count(count(view.damaged.len()), "file"))))
-}
-
-fn count(length: usize) -> u64 {
-    u64::try_from(length).unwrap_or(u64::MAX)
+    Err(Failure::Other(format!("{} damaged or missing", show_length(view.damaged.len(), "file"))))
 }
 
 fn show(view: &VerifiedView, out: &mut Out) -> Result<(), Failure> {

@@ -17,7 +17,7 @@ use crate::{
     Failure, Out, camera,
     client::{Hub, quick},
     pages,
-    units::show_count,
+    units::show_length,
 };
 
 pub use settings::{OptionalSource, RequiredSource, Scale, Settings};
@@ -203,7 +203,7 @@ async fn discovered(hub: &Hub, out: &mut Out) -> Result<(), Failure> {
 
 async fn adopt(hub: &Hub, args: AdoptArgs, out: &mut Out) -> Result<(), Failure> {
     let all = heard(hub).await?;
-    let known = show_count(u64::try_from(all.len()).unwrap_or(u64::MAX), "source");
+    let known = show_length(all.len(), "source");
     let Some(found) = all.into_iter().find(|found| found.suggested_name == args.suggested) else {
         let why = format!("\"{}\" is none of the {known} that `larderctl sensor discovered` lists", args.suggested);
         return Err(Failure::Other(why));

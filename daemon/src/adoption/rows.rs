@@ -13,6 +13,7 @@ use super::{
 use crate::{
     db::{self, Db},
     outcome::{Refusal, chain},
+    recordings::Store,
     secrets::{self, HubKey},
 };
 
@@ -21,8 +22,7 @@ const MOST_NAMES: u32 = 100;
 
 /// The ids of all cameras.
 pub(super) async fn cameras(db: &Db) -> Result<HashSet<CameraId>, db::Error> {
-    let rows = db.client().await?.query("SELECT id FROM cameras", &[]).await?;
-    rows.iter().map(|row| Ok(CameraId(row.try_get(0)?))).collect()
+    Store::new(db.clone()).cameras().await
 }
 
 /// All cameras with what belongs to them.

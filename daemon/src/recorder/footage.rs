@@ -196,7 +196,7 @@ impl Recorder {
         if self.cameras().removed.contains(&camera) {
             return Ok(true);
         }
-        if shared.store.expect_folder().is_err() || shared.check_folder().await.is_err() {
+        if !shared.may_write_beside().await {
             return Ok(false);
         }
         blocking(move || {
@@ -206,9 +206,9 @@ impl Recorder {
                 if files::read(&path)?.as_deref() != Some(&bytes) {
                     files::replace(&path, files::SECRET, &bytes)?;
                 }
-                Ok(true)
+                Ok(())
             };
-            keep().map_err(DiskError::file(&path))
+            keep().map(|()| true).map_err(DiskError::file(&path))
         })
         .await
     }
@@ -217,7 +217,7 @@ impl Recorder {
     pub async fn forget_removed(&self, there: HashSet<CameraId>) {
         let shared = &self.0.shared;
         let _upkeep = shared.upkeep.lock().await;
-        if shared.store.expect_folder().is_err() || shared.check_folder().await.is_err() {
+        if !shared.may_write_beside().await {
             return;
         }
         let root = shared.root.clone();

@@ -28,9 +28,16 @@ const LARGEST: u64 = 64 << 20;
 /// One segment's fragments.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Indexed {
-    /// The number of its first.
+    /// The number of its first, which may be a damaged one.
     pub(super) first: u32,
     pub(super) fragments: FragmentIndex,
+}
+
+impl Indexed {
+    /// The number behind the last.
+    pub(super) fn next(&self) -> u32 {
+        self.first.saturating_add(u32::try_from(self.fragments.len()).unwrap_or(u32::MAX))
+    }
 }
 
 /// All of the file that is sound.

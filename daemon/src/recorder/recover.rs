@@ -96,8 +96,7 @@ pub(super) fn runs(camera: &Path, tidy: bool) -> Result<Runs, DiskError> {
     for folder in run_folders(camera)? {
         match run_file::look(&folder) {
             Ok(Look::Run(run, notes)) => runs.known.push(RunOnDisk { run, folder, notes }),
-            Ok(Look::NewerEnd(id)) => runs.leave(id, &folder),
-            Ok(Look::NewerVersion(id)) => runs.leave(id, &folder),
+            Ok(Look::Newer(id)) => runs.leave(id, &folder),
             Ok(Look::Broken) => match restored(&folder, tidy) {
                 Ok(Some(on_disk)) => runs.known.push(on_disk),
                 Ok(None) if tidy => put_aside(&folder),

@@ -97,10 +97,8 @@ struct AnyRunFile {
 pub(super) enum Look {
     /// A run's.
     Run(Run, Notes),
-    /// Of a version that this release does not know.
-    NewerVersion(RunId),
-    /// With an end that this release does not know.
-    NewerEnd(RunId),
+    /// Of a version, or with an end, that this release does not know.
+    Newer(RunId),
     /// Nothing that can be believed.
     Broken,
 }
@@ -216,13 +214,13 @@ pub(super) fn parse(bytes: &[u8]) -> Look {
         let ours = file.as_ref().ok().map(|file| RunFile { version: VERSION, ..file.clone() });
         match ours.filter(|ours| ours.crc32c.is_some() && ours.is_sound()) {
             Some(ours) => file = Ok(ours),
-            None => return Look::NewerVersion(RunId(any.id)),
+            None => return Look::Newer(RunId(any.id)),
         }
     }
     match file {
         Ok(file) if file.version == VERSION && file.is_sound() => {
             if file.end_reason.as_deref().is_some_and(|name| EndReason::from_name(name).is_none()) {
-                return Look::NewerEnd(RunId(file.id));
+                return Look::Newer(RunId(file.id));
             }
             let (run, notes) = file.parts();
             Look::Run(run, notes)
@@ -235,7 +233,7 @@ pub(super) fn parse(bytes: &[u8]) -> Look {
 pub(super) fn read(folder: &Path) -> io::Result<Option<(Run, Notes)>> {
     Ok(match look(folder)? {
         Look::Run(run, notes) => Some((run, notes)),
-        Look::NewerVersion(_) | Look::NewerEnd(_) | Look::Broken => None,
+        Look::Newer(_) | Look::Broken => None,
     })
 }
 

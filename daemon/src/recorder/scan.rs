@@ -8,6 +8,7 @@ use std::{ops::Range, time::Duration};
 
 use super::{
     fragments::{Part, Splitter},
+    index_file::Indexed,
     mp4,
 };
 use crate::recordings::{Fragment, FragmentIndex};
@@ -24,22 +25,6 @@ const LONGEST_FILE: Duration = Duration::from_secs(600);
 const TYPICAL: Duration = Duration::from_secs(2);
 /// Rounding; what does not meet the next fragment by more lies of its duration.
 const SLACK: Duration = Duration::from_millis(100);
-
-/// What a segment's bytes hold.
-#[derive(Debug, Default, PartialEq)]
-pub(super) struct Scanned {
-    /// The number of the first fragment, which may be a damaged one.
-    pub(super) first: u32,
-    /// Up to the last that is whole.
-    pub(super) fragments: FragmentIndex,
-}
-
-impl Scanned {
-    /// The number behind the last.
-    pub(super) fn next(&self) -> u32 {
-        self.first.saturating_add(u32::try_from(self.fragments.len()).unwrap_or(u32::MAX))
-    }
-}
 
 /// A fragment that is whole as far as its own bytes tell.
 #[derive(Debug)]
@@ -82,9 +67,9 @@ fn could_lack(bytes: usize, from: u32, to: u32) -> bool {
     to > from && usize::try_from(to - from).is_ok_and(|lacking| lacking <= bytes.div_ceil(SHORTEST).min(MOST))
 }
 
-/// The fragments of a file that begins at `start` of its run. `expected`: the number of its first one, if that is known.
+/// The fragments of a file that begins at `start` of its run, up to the last that is whole. `expected`: the number of its first one, if that is known.
 /// Absent when nothing whole is in it.
-pub(super) fn scan(bytes: &[u8], timescale: u32, start: Duration, expected: Option<u32>) -> Option<Scanned> {
+pub(super) fn scan(bytes: &[u8], timescale: u32, start: Duration, expected: Option<u32>) -> Option<Indexed> {
     let mut candidates = candidates(bytes, timescale);
     // The first of a run lies at the beginning of its first file.
     candidates.retain(|candidate| candidate.number > 0 || candidate.bytes.start == 0);
@@ -95,7 +80,7 @@ pub(super) fn scan(bytes: &[u8], timescale: u32, start: Duration, expected: Opti
         Some(expected) => begin.number - expected,
         None => u32::from(begin.bytes.start > 0).min(begin.number),
     };
-    let mut found = Scanned { first: begin.number - lacking, fragments: FragmentIndex::default() };
+    let mut found = Indexed { first: begin.number - lacking, fragments: FragmentIndex::default() };
     let mut end = start;
     let mut chain = chain.into_iter().map(|at| &candidates[at]).peekable();
     while let Some(whole) = chain.next() {
@@ -118,7 +103,7 @@ pub(super) fn scan(bytes: &[u8], timescale: u32, start: Duration, expected: Opti
 }
 
 /// Adds what is damaged in front of `next`, spread evenly over its time and bytes.
-fn damaged(found: &mut Scanned, start: Duration, end: Duration, next: &Candidate) {
+fn damaged(found: &mut Indexed, start: Duration, end: Duration, next: &Candidate) {
     let lacking = next.number.saturating_sub(found.next());
     let mut bytes = count(next.bytes.start).saturating_sub(found.fragments.size_bytes());
     let mut from = end.min(next.start);

@@ -21,13 +21,13 @@ use super::{
     fragments::Splitter,
     index_file::{self, Indexed, RunIndex},
     recover::RunOnDisk,
-    scan::{Scanned, scan},
+    scan::scan,
 };
 use crate::{
     clock::from_us,
     files,
     outcome::chain,
-    recordings::{Fragment, FragmentIndex, Segment},
+    recordings::{Fragment, Segment},
 };
 
 /// A minute of the largest pictures is a quarter of it; what lies behind is taken for damaged.
@@ -120,13 +120,13 @@ impl<'a> Reader<'a> {
     /// A file that is not asked for.
     fn pass(&mut self, start: Timestamp) {
         let indexed = self.index.segments.get(&self.name(start));
-        self.expected = indexed.map(|indexed| next(indexed.first, &indexed.fragments));
+        self.expected = indexed.map(Indexed::next);
     }
 
     fn read(&mut self, start: Timestamp, path: &Path) -> Result<Option<Indexed>, DiskError> {
         let length = fs::metadata(path).map_err(DiskError::file(path))?.len();
         if let Some(indexed) = self.index.segments.get(&self.name(start)) {
-            self.expected = Some(next(indexed.first, &indexed.fragments));
+            self.expected = Some(indexed.next());
             let fragments = indexed.fragments.in_file_of(length);
             return Ok((!fragments.is_empty()).then_some(Indexed { first: indexed.first, fragments }));
         }
@@ -142,8 +142,7 @@ impl<'a> Reader<'a> {
             tracing::warn!(path = %path.display(), damaged, "recorded fragments are damaged; those behind them are kept");
         }
         self.expected = (found.fragments.size_bytes() == length).then(|| found.next());
-        let Scanned { first, fragments } = found;
-        Ok(Some(Indexed { first, fragments: fragments.in_file_of(length) }))
+        Ok(Some(Indexed { fragments: found.fragments.in_file_of(length), ..found }))
     }
 
     fn segment(&self, start: Timestamp, indexed: Indexed) -> Segment {
@@ -157,10 +156,6 @@ impl<'a> Reader<'a> {
             closed: true,
         }
     }
-}
-
-fn next(first: u32, fragments: &FragmentIndex) -> u32 {
-    first.saturating_add(u32::try_from(fragments.len()).unwrap_or(u32::MAX))
 }
 
 /// A file's bytes. A sector that cannot be read is damage, as one that was changed is: zeros stand for it.

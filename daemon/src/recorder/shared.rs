@@ -397,6 +397,11 @@ impl Shared {
         checked
     }
 
+    /// Whether rows and folder speak of each other, and the folder is there to be written to.
+    pub(super) async fn may_write_beside(&self) -> bool {
+        self.store.expect_folder().is_ok() && self.check_folder().await.is_ok()
+    }
+
     /// Remembers which recordings folder is the right one.
     pub(super) fn state_folder(&self) -> &Path {
         &self.state_folder
